@@ -1,0 +1,11 @@
+//! The parts of `versioner`: a library only so that tests, fuzz targets and simulations reach them.
+//!
+//! Nothing here is a stable interface; the program is (see the README).
+
+pub mod clock;
+pub mod env;
+pub mod retry;
+pub mod secret;
+pub mod status;
+pub mod text;
+pub mod when;

@@ -1,0 +1,130 @@
+//! The words of CI systems for how a job stands, and the API's five canonical statuses.
+//!
+//! Owns: the vocabulary. Does not own: what follows from a status (`event`, `app`).
+
+use std::fmt;
+
+/// A status as the API keeps it, or a word that only the server can judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not begun yet.
+    Pending,
+    /// Under way; for a deployment, the question whether it may begin.
+    Started,
+    /// Ended well.
+    Completed,
+    /// Ended badly.
+    Failed,
+    /// Ended before its end.
+    Aborted,
+    /// A word nobody here knows, sent as it is.
+    Unknown(String),
+}
+
+impl Status {
+    /// Understands `word` in any case, with `_`, `-` or a space between its parts.
+    #[must_use]
+    pub fn read(word: &str) -> Self {
+        let word = word.trim();
+        let key: String = word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect();
+        WORDS
+            .iter()
+            .find(|(_, words)| words.split_ascii_whitespace().any(|known| known == key))
+            .map_or_else(|| Self::Unknown(word.to_owned()), |(status, _)| status.clone())
+    }
+
+    /// Whether it says that something has ended.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::Aborted => true,
+            Self::Pending | Self::Started | Self::Unknown(_) => false,
+        }
+    }
+
+    /// The word that is sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "pending",
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Words by status, lower case and without separators. Sources: the API's own synonyms; the job, stage and
+/// pipeline states that the documentation of GitHub, GitLab, Jenkins, Azure DevOps, CircleCI, Bitbucket, Buildkite,
+/// TeamCity, Travis CI, Rundeck, Drone, Woodpecker, CodeBuild, Cloud Build, Codefresh, Semaphore, AppVeyor and
+/// Harness lists.
+const WORDS: &[(Status, &str)] = &[
+    (
+        Status::Pending,
+        "pending queued scheduled created creating received requested waiting waitingforresource waitingforcallback \
+         waitingondependencies preparing manual blocked paused onhold delayed notstarted pendingapproval needssetup",
+    ),
+    (
+        Status::Started,
+        "started start starting inprogress init initializing deploying building running run working active provisioning",
+    ),
+    (
+        Status::Completed,
+        "completed complete success successful succeeded finished deployed built passed pass ok done fixed normal \
+         unstable succeededwithissues partiallysucceeded neutral ignorefailed",
+    ),
+    (
+        Status::Failed,
+        "failed fail failing failure error errored broken stillfailing fault timedout timeout startupfailure \
+         internalerror infrastructurefail infrastructurefailure scriptfailure systemfailure failedwithretry \
+         waitingfailed notests unauthorized rejected approvalrejected",
+    ),
+    (
+        Status::Aborted,
+        "aborted abort aborting canceled cancelled cancel canceling cancelling skipped skip notbuilt notrun stopped \
+         stopping halted killed terminated terminating interrupted abandoned stale expired declined denied",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_every_ci_system_are_known_in_any_case() {
+        let cases = [
+            (Status::Pending, ["pending", "Queued", "waiting_for_resource", "on_hold"]),
+            (Status::Started, ["in_progress", "INIT", "deploying", "Running"]),
+            (Status::Completed, ["SUCCESS", "UNSTABLE", "SucceededWithIssues", "passed"]),
+            (Status::Failed, ["failure", "TIMED_OUT", "timedout", "errored"]),
+            (Status::Aborted, ["canceled", "CANCELLED", "NOT_BUILT", "skipped"]),
+        ];
+        for (status, words) in cases {
+            for word in words {
+                assert_eq!(Status::read(word), status, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_word_means_two_things() {
+        let all: Vec<&str> = WORDS.iter().flat_map(|(_, words)| words.split_ascii_whitespace()).collect();
+        let mut unique = all.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), all.len());
+    }
+
+    #[test]
+    fn an_unknown_word_is_kept_as_it_was_written() {
+        assert_eq!(Status::read(" Half-Baked ").as_str(), "Half-Baked");
+    }
+}

@@ -1,0 +1,127 @@
+//! What a deployment event does: pre-flight for one that starts, a new or a changed deployment, and the reply.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::account::{Account, Deployment, Place};
+use crate::answer::Answer;
+use crate::builds::{merge, sha_conflict};
+use crate::clock;
+use crate::preflight::Question;
+use crate::rules::PlantedDeployment;
+use crate::status::{Status, Subject};
+use crate::validate::Event;
+use crate::world::{AccountName, World};
+
+/// Carries out a deployment event.
+pub(crate) fn report(world: &mut World, name: AccountName, event: &Event) -> Answer {
+    let now = world.now();
+    let account = world.accounts.entry(name).or_default();
+    let (product, version) = (event.required("product_name"), event.required("version"));
+    let environment = event.required("environment_name");
+    if let Some(conflict) = sha_conflict(account, event) {
+        return conflict;
+    }
+
+    let mut evaluated = Vec::new();
+    if event.status == Status::Started {
+        let question = Question {
+            account,
+            rules: &world.rules,
+            approvals: &world.approvals,
+            conflict_code: &world.settings.conflict_code,
+            now,
+            product,
+            version,
+            environment,
+        };
+        match question.check() {
+            Ok(rules) => evaluated = rules,
+            Err(block) => {
+                let details = json!({ "code": block.code, "message": block.message, "payload": event.body });
+                account.note(Subject::Deployment, "preflight_failed", now, details);
+                return block.answer(world.settings.body_shape);
+            }
+        }
+    }
+
+    let place = account.place(product, version, environment);
+    if let Some(sha) = event.text("scm_sha") {
+        account.version(&place.product_id, version).scm_sha = Some(sha.to_owned());
+    }
+    let (status, index) = find_or_make(account, &place, event.status, now);
+    let deployment = &mut account.deployments[index];
+    if event.status == Status::Started {
+        deployment.started_at = now;
+    }
+    deployment.status = event.status;
+    deployment.deployed_at = event.text("completed_at").and_then(clock::parse).unwrap_or(now);
+    if let Some(invoke_id) = event.text("invoke_id") {
+        deployment.invoke_id = Some(invoke_id.to_owned());
+    }
+    merge(&mut deployment.extra_metadata, event.metadata());
+    let deployment = deployment.clone();
+    let details = json!({ "deployment_id": deployment.id, "payload": event.body });
+    let event_id = account.note(Subject::Deployment, event.status.word(), now, details);
+    Answer::json(status, reply(&deployment, &event_id, evaluated))
+}
+
+fn find_or_make(account: &mut Account, place: &Place, status: Status, now: jiff::Timestamp) -> (StatusCode, usize) {
+    match account.deployments.iter().rposition(|deployment| deployment.is_open_at(place)) {
+        Some(index) => (StatusCode::OK, index),
+        None => {
+            account.deployments.push(Deployment::new(place.clone(), status, now));
+            (StatusCode::CREATED, account.deployments.len() - 1)
+        }
+    }
+}
+
+fn reply(deployment: &Deployment, event_id: &str, evaluated: Vec<Value>) -> Value {
+    let mut metadata = deployment.extra_metadata.clone();
+    if !evaluated.is_empty() {
+        metadata.insert("preflight_status".to_owned(), json!({ "rules_evaluated": evaluated }));
+    }
+    json!({
+        "id": deployment.id,
+        "product_id": deployment.product_id,
+        "version_id": deployment.version_id,
+        "environment_id": deployment.environment_id,
+        "status": deployment.status.word(),
+        "deployed_at": clock::utc(deployment.deployed_at),
+        "event_id": event_id,
+        "extra_metadata": metadata,
+    })
+}
+
+/// Puts a deployment there without an event.
+pub(crate) fn plant(world: &mut World, planted: &PlantedDeployment) -> Result<String, String> {
+    let now = world.now();
+    let status = Status::from_word(&planted.status, Subject::Deployment)
+        .ok_or_else(|| format!("{:?} is not a status", planted.status))?;
+    let at = match (&planted.started_at, planted.started_seconds_ago) {
+        (Some(text), _) => clock::parse(text).ok_or_else(|| format!("{text:?} is not an RFC 3339 time"))?,
+        (None, Some(seconds)) => clock::plus_seconds(now, seconds.saturating_neg()),
+        (None, None) => now,
+    };
+    let name = match planted.account.as_deref() {
+        None | Some("main") => AccountName::Main,
+        Some("other") => AccountName::Other,
+        Some(unknown) => return Err(format!("{unknown:?} is not an account: main or other")),
+    };
+    let account = world.accounts.entry(name).or_default();
+    let place = account.place(&planted.product, &planted.version, &planted.environment);
+    let deployment = Deployment::new(place, status, at);
+    let id = deployment.id.clone();
+    account.deployments.push(deployment);
+    Ok(id)
+}
+
+/// Ends (or otherwise changes) a deployment without an event; `None` if there is no such deployment.
+pub(crate) fn end(world: &mut World, id: &str, status: Status) -> Option<Value> {
+    let now = world.now();
+    let mut all = world.accounts.values_mut().flat_map(|account| account.deployments.iter_mut());
+    let deployment = all.find(|deployment| deployment.id == id)?;
+    deployment.status = status;
+    deployment.deployed_at = now;
+    serde_json::to_value(deployment).ok()
+}

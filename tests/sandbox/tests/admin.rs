@@ -1,0 +1,123 @@
+//! The admin surface over HTTP.
+
+use serde_json::{Value, json};
+use versioner_sandbox::Sandbox;
+
+use crate::client::{admin, call, deploy};
+
+const NOTHING: Value = Value::Null;
+
+#[test]
+fn it_lists_its_calls_and_is_not_logged() {
+    let sandbox = Sandbox::start();
+    let got = admin(&sandbox, "GET", "", &NOTHING);
+    let text = String::from_utf8(got.body).unwrap();
+    for call in ["requests", "script", "rules", "approvals", "deployments", "settings", "state", "reset"] {
+        assert!(text.contains(&format!("/_sandbox/{call}")), "{call}");
+    }
+    assert_eq!(admin(&sandbox, "GET", "nowhere", &NOTHING).status, 404);
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn requests_and_script_are_shown_and_cleared() {
+    let sandbox = Sandbox::start();
+    let script = json!([{ "status": 503, "headers": { "Retry-After": "1", "X-Two": ["a", "b"], "Date": null } }, {}]);
+    assert_eq!(admin(&sandbox, "POST", "script", &script).status, 201);
+    let got = deploy(&sandbox, "1", "qa", "started");
+    assert_eq!((got.status, got.all("x-two"), got.header("date")), (503, vec!["a", "b"], None));
+    let log = admin(&sandbox, "GET", "requests", &NOTHING).json();
+    assert_eq!((&log[0]["path"], &log[0]["reply_status"]), (&json!("/deployment-events/"), &json!(503)));
+    assert_eq!((&log[0]["seq"], &log[0]["scripted"]), (&json!(1), &json!(true)));
+    assert_eq!(log[0]["body"]["version"], "1");
+    assert_eq!(log[0]["headers"]["authorization"], format!("Bearer {}", sandbox.key()));
+    assert_eq!(log[0]["received_at"].as_str().unwrap().len(), "2025-10-28T15:00:00.000Z".len());
+    assert_eq!(admin(&sandbox, "GET", "script", &NOTHING).json().as_array().unwrap().len(), 1);
+    for path in ["requests", "script"] {
+        assert_eq!(admin(&sandbox, "DELETE", path, &NOTHING).status, 204);
+        assert_eq!(admin(&sandbox, "GET", path, &NOTHING).json(), json!([]), "{path}");
+    }
+}
+
+#[test]
+fn rules_are_added_listed_and_removed() {
+    let sandbox = Sandbox::start();
+    let window = json!({ "kind": "window", "name": "friday freeze", "ends_in_seconds": 60 });
+    let got = admin(&sandbox, "POST", "rules", &window);
+    assert_eq!((got.status, &got.json()["mode"]), (201, &json!("enabled")));
+    assert!(got.json()["end"].is_string() && got.json()["ends_in_seconds"].is_null());
+    let flow = json!({ "kind": "flow", "name": "flow", "requires": ["staging"], "environment": "production" });
+    assert_eq!(admin(&sandbox, "POST", "rules", &flow).status, 201);
+    assert_eq!(admin(&sandbox, "DELETE", "rules/friday%20freeze", &NOTHING).status, 204);
+    assert_eq!(admin(&sandbox, "DELETE", "rules/friday%20freeze", &NOTHING).status, 404);
+    assert_eq!(admin(&sandbox, "GET", "rules", &NOTHING).json()[0]["name"], "flow");
+    assert_eq!(deploy(&sandbox, "1", "production", "started").status, 428);
+    assert_eq!(admin(&sandbox, "DELETE", "rules", &NOTHING).status, 204);
+    assert_eq!(deploy(&sandbox, "1", "production", "started").status, 201);
+}
+
+#[test]
+fn deployments_and_approvals_are_planted() {
+    let sandbox = Sandbox::start();
+    let rule = json!({ "kind": "approval", "name": "a", "required": 1, "roles": ["lead"] });
+    admin(&sandbox, "POST", "rules", &rule);
+    let approval = json!({ "product": "shop", "version": "1", "environment": "qa", "role": "lead", "by": "ann" });
+    assert_eq!(admin(&sandbox, "POST", "approvals", &approval).status, 201);
+    let planted = json!({
+        "product": "shop", "version": "0", "environment": "qa", "status": "started", "started_seconds_ago": 60,
+    });
+    let got = admin(&sandbox, "POST", "deployments", &planted);
+    let id = got.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(got.status, 201);
+    assert_eq!(deploy(&sandbox, "1", "qa", "started").json()["details"]["conflicting_deployment_id"], id);
+    let ended = json!({ "status": "completed" });
+    assert_eq!(admin(&sandbox, "POST", "deployments/unknown/end", &ended).status, 404);
+    assert_eq!(admin(&sandbox, "POST", &format!("deployments/{id}/end"), &ended).status, 200);
+    assert_eq!(deploy(&sandbox, "1", "qa", "started").status, 201);
+}
+
+#[test]
+fn settings_change_in_part_and_reset_undoes_all() {
+    let sandbox = Sandbox::start();
+    let before = admin(&sandbox, "GET", "settings", &NOTHING).json();
+    assert_eq!(before["body_shape"], "flat");
+    let patch = json!({ "body_shape": "wrapped", "rate_limit": { "limit": 9, "window_seconds": 60 } });
+    let after = admin(&sandbox, "PUT", "settings", &patch).json();
+    assert_eq!((&after["body_shape"], &after["rate_limit"]["limit"]), (&json!("wrapped"), &json!(9)));
+    assert_eq!(after["conflict_code"], before["conflict_code"]);
+    deploy(&sandbox, "1", "qa", "started");
+    assert_eq!(admin(&sandbox, "POST", "reset", &NOTHING).status, 204);
+    assert_eq!(admin(&sandbox, "GET", "settings", &NOTHING).json(), before);
+    assert!(sandbox.requests().is_empty());
+    let state = admin(&sandbox, "GET", "state", &NOTHING).json();
+    assert_eq!(state["accounts"]["main"]["deployments"], json!([]));
+    assert_eq!(state, sandbox.state());
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let sandbox = Sandbox::start();
+    for (method, path, body) in [
+        ("POST", "script", json!([{ "status": 100 }])),
+        ("POST", "script", json!([{ "statsu": 200 }])),
+        ("POST", "script", json!([{ "fault": "explode" }])),
+        ("POST", "script", json!([{ "times": 0 }])),
+        ("POST", "script", json!([{ "headers": { "Content-Length": "1" } }])),
+        ("POST", "script", json!([{ "headers": { "a b": "1" } }])),
+        ("POST", "script", json!([{ "headers": { "a": "x\r\ny" } }])),
+        ("POST", "rules", json!({ "kind": "window" })),
+        ("POST", "rules", json!({ "kind": "window", "name": "w", "end": "tomorrow" })),
+        ("POST", "rules", json!({ "kind": "window", "name": "w", "offset": "PST" })),
+        ("POST", "rules", json!({ "kind": "window", "name": "w", "ends_in": 3 })),
+        ("POST", "approvals", json!({ "product": "shop" })),
+        ("POST", "deployments", json!({ "product": "a", "version": "1", "environment": "b", "status": "gone" })),
+        ("PUT", "settings", json!({ "body_shape": "round" })),
+        ("PUT", "settings", json!({ "unknown": 1 })),
+        ("PUT", "settings", json!([])),
+    ] {
+        let got = admin(&sandbox, method, path, &body);
+        assert_eq!(got.status, 400, "{method} {path} {body}");
+        assert!(got.json()["detail"].is_string());
+    }
+    assert_eq!(call(&sandbox, "POST", "/_sandbox/rules", &[], b"{").status, 400);
+}

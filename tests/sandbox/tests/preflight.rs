@@ -1,0 +1,213 @@
+//! Pre-flight rules, in order, and what blocked and reported violations look like.
+
+use serde_json::{Value, json};
+use versioner_sandbox::{Approval, PlantedDeployment, Sandbox};
+
+use crate::client::{Got, deploy};
+
+fn planted(environment: &str, status: &str, started_at: &str) -> PlantedDeployment {
+    PlantedDeployment {
+        product: "shop".to_owned(),
+        version: "1.0.0".to_owned(),
+        environment: environment.to_owned(),
+        status: status.to_owned(),
+        started_at: Some(started_at.to_owned()),
+        ..PlantedDeployment::default()
+    }
+}
+
+fn approval(role: &str, by: &str) -> Approval {
+    let [product, version, environment, role, by] = ["shop", "1.0.0", "production", role, by].map(str::to_owned);
+    Approval { product, version, environment, role, by }
+}
+
+/// Sets the server's clock to about this time.
+fn set_clock(sandbox: &Sandbox, to: &str) {
+    let to: jiff::Timestamp = to.parse().unwrap();
+    let offset = to.as_second() - jiff::Timestamp::now().as_second();
+    sandbox.settings(json!({ "clock_offset_seconds": offset }));
+}
+
+fn start(sandbox: &Sandbox) -> Got {
+    deploy(sandbox, "1.0.0", "production", "started")
+}
+
+#[test]
+fn a_second_start_is_a_conflict_even_of_the_same() {
+    let sandbox = Sandbox::start();
+    let id = sandbox.plant(planted("production", "started", "2025-10-28T15:00:00Z"));
+    let expected = json!({
+        "error": "deployment_blocked",
+        "message": "Another deployment to production is already in progress",
+        "code": "CONCURRENT_DEPLOYMENT",
+        "details": {
+            "conflicting_deployment_id": id,
+            "conflicting_deployment_status": "in_progress",
+            "conflicting_deployment_started": "2025-10-28T15:00:00Z",
+        },
+    });
+    for version in ["1.0.0", "2.0.0"] {
+        let got = deploy(&sandbox, version, "production", "started");
+        assert_eq!((got.status, got.json()), (409, expected.clone()));
+    }
+    assert_eq!(deploy(&sandbox, "1.0.0", "staging", "started").status, 201);
+    sandbox.settings(json!({ "conflict_code": "DEPLOYMENT_IN_PROGRESS", "body_shape": "wrapped" }));
+    assert_eq!(start(&sandbox).json()["detail"]["code"], "DEPLOYMENT_IN_PROGRESS");
+    sandbox.end(&id, "completed");
+    assert_eq!(start(&sandbox).status, 201);
+    let events = sandbox.state()["accounts"]["main"]["events"].clone();
+    let events = events.as_array().unwrap().iter();
+    let blocked = events.filter(|event| event["type"] == "deployment.preflight_failed");
+    assert_eq!(blocked.count(), 3);
+}
+
+#[test]
+fn a_window_blocks_while_it_lasts() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(
+        json!({
+            "kind": "window", "name": "friday_freeze", "environment": "production", "reason": "Weekly freeze",
+            "message": "No deployments allowed on Fridays after 3pm", "offset": "-07:00",
+            "start": "2025-10-24T22:00:00Z", "end": "2025-10-27T07:00:00Z",
+        })
+        .into(),
+    );
+    set_clock(&sandbox, "2025-10-24T21:00:00Z");
+    assert_eq!(start(&sandbox).status, 201);
+    assert_eq!(deploy(&sandbox, "1.0.0", "production", "completed").status, 200);
+    set_clock(&sandbox, "2025-10-25T00:00:00Z");
+    let got = start(&sandbox);
+    let expected = json!({
+        "error": "deployment_blocked",
+        "message": "No deployments allowed on Fridays after 3pm",
+        "code": "NO_DEPLOY_WINDOW",
+        "retry_after": "2025-10-27T07:00:00Z",
+        "details": {
+            "window_name": "friday_freeze",
+            "window_start": "2025-10-24T15:00:00-07:00",
+            "window_end": "2025-10-27T00:00:00-07:00",
+            "reason": "Weekly freeze",
+        },
+    });
+    assert_eq!((got.status, got.json()), (423, expected));
+    assert!(got.header("date").unwrap().starts_with("Sat, 25 Oct 2025 00:0"));
+    assert_eq!(deploy(&sandbox, "1.0.0", "staging", "started").status, 201);
+    set_clock(&sandbox, "2025-10-27T07:00:01Z");
+    assert_eq!(start(&sandbox).status, 201);
+}
+
+#[test]
+fn a_window_says_when_to_come_back_as_it_is_told_to() {
+    let sandbox = Sandbox::start();
+    for (retry_after, expected) in
+        [(json!("end"), json!("2999-01-01T00:00:00Z")), (json!("absent"), Value::Null), (json!("soon"), json!("soon"))]
+    {
+        let end = "2999-01-01T02:00:00+02:00";
+        sandbox.rule(json!({ "kind": "window", "name": "w", "end": end, "retry_after": retry_after }).into());
+        let got = start(&sandbox).json();
+        assert_eq!(got["retry_after"], expected);
+        assert_eq!(got["details"]["window_end"], end);
+    }
+    sandbox.rule(json!({ "kind": "window", "name": "w", "ends_in_seconds": 3600 }).into());
+    assert_eq!(start(&sandbox).status, 423);
+    sandbox.settings(json!({ "clock_offset_seconds": 3602 }));
+    assert_eq!(start(&sandbox).status, 201);
+}
+
+#[test]
+fn flow_soak_and_approvals_are_asked_for_in_this_order() {
+    let sandbox = Sandbox::start();
+    set_clock(&sandbox, "2025-10-28T12:00:00Z");
+    for rule in [
+        json!({ "kind": "approval", "name": "leads", "required": 2, "roles": ["team-lead"] }),
+        json!({ "kind": "soak", "name": "soak", "environment": "production", "after": "staging", "hours": 1.5 }),
+        json!({ "kind": "flow", "name": "flow", "requires": ["qa", "staging"], "environment": "production" }),
+    ] {
+        sandbox.rule(rule.into());
+    }
+    sandbox.plant(planted("qa", "completed", "2025-10-28T10:00:00Z"));
+    let got = start(&sandbox);
+    let details = json!({
+        "rule_name": "flow", "required_environments": ["qa", "staging"], "missing_environments": ["staging"],
+    });
+    assert_eq!((got.status, &got.json()["code"], &got.json()["details"]), (428, &json!("FLOW_VIOLATION"), &details));
+    assert_eq!(got.json()["message"], "Version 1.0.0 must be deployed to staging before production");
+
+    sandbox.plant(planted("staging", "completed", "2025-10-28T11:30:00Z"));
+    let got = start(&sandbox);
+    assert_eq!((got.status, &got.json()["code"]), (428, &json!("INSUFFICIENT_SOAK_TIME")));
+    assert_eq!(got.json()["retry_after"], "2025-10-28T13:00:00Z");
+    let details = got.json()["details"].clone();
+    assert_eq!((&details["rule_name"], &details["environment"]), (&json!("soak"), &json!("staging")));
+    assert_eq!(details["required_hours"], 1.5);
+    assert!((0.5..0.6).contains(&details["elapsed_hours"].as_f64().unwrap()));
+
+    set_clock(&sandbox, "2025-10-28T13:00:01Z");
+    for (role, by, current) in
+        [(None, "", 0), (Some("intern"), "ida", 0), (Some("team-lead"), "tom", 1), (Some("team-lead"), "tom", 1)]
+    {
+        if let Some(role) = role {
+            sandbox.approve(approval(role, by));
+        }
+        let got = start(&sandbox);
+        let details = json!({
+            "required_approvals": 2, "current_approvals": current, "approver_roles": ["team-lead"],
+            "rule_name": "leads",
+        });
+        assert_eq!((got.status, &got.json()["code"]), (428, &json!("APPROVAL_REQUIRED")));
+        assert_eq!(got.json()["details"], details);
+    }
+    sandbox.approve(approval("team-lead", "tess"));
+    let got = start(&sandbox);
+    assert_eq!(got.status, 201);
+    let rules = got.json()["extra_metadata"]["preflight_status"]["rules_evaluated"].clone();
+    let names: Vec<_> = rules.as_array().unwrap().iter().map(|rule| rule["rule_name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["flow", "soak", "leads"]);
+}
+
+#[test]
+fn a_window_comes_before_other_rules_and_a_conflict_before_all() {
+    let sandbox = Sandbox::start();
+    let code = json!({ "kind": "approval", "name": "qa", "required": 1, "code": "QUALITY_APPROVAL_REQUIRED" });
+    sandbox.rule(code.into());
+    assert_eq!(start(&sandbox).json()["code"], "QUALITY_APPROVAL_REQUIRED");
+    sandbox.rule(json!({ "kind": "window", "name": "always" }).into());
+    assert_eq!(start(&sandbox).json()["code"], "NO_DEPLOY_WINDOW");
+    sandbox.plant(planted("production", "started", "2025-10-28T12:00:00Z"));
+    assert_eq!(start(&sandbox).json()["code"], "CONCURRENT_DEPLOYMENT");
+}
+
+#[test]
+fn a_report_only_rule_is_told_and_does_not_block() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({ "kind": "window", "name": "w", "mode": "report_only", "message": "freeze" }).into());
+    sandbox.rule(json!({ "kind": "approval", "name": "a", "required": 0 }).into());
+    sandbox.rule(json!({ "kind": "window", "name": "elsewhere", "product": "other" }).into());
+    let got = start(&sandbox);
+    assert_eq!(got.status, 201);
+    let expected = json!([
+        { "rule_name": "w", "status": "report_only", "evaluation_result": "failed", "error_message": "freeze" },
+        { "rule_name": "a", "status": "enabled", "evaluation_result": "passed", "error_message": null },
+    ]);
+    assert_eq!(got.json()["extra_metadata"]["preflight_status"]["rules_evaluated"], expected);
+}
+
+#[test]
+fn only_a_start_is_checked() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({ "kind": "window", "name": "always" }).into());
+    for status in ["pending", "completed", "failed", "aborted"] {
+        let got = deploy(&sandbox, status, status, status);
+        assert_eq!((got.status, &got.json()["extra_metadata"]), (201, &json!({})), "{status}");
+    }
+}
+
+#[test]
+fn a_rule_for_all_environments_spares_the_one_it_asks_for() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({ "kind": "flow", "name": "flow", "requires": ["staging"] }).into());
+    assert_eq!(start(&sandbox).status, 428);
+    assert_eq!(deploy(&sandbox, "1.0.0", "staging", "started").status, 201);
+    assert_eq!(deploy(&sandbox, "1.0.0", "staging", "completed").status, 200);
+    assert_eq!(start(&sandbox).status, 201);
+}

@@ -1,0 +1,83 @@
+//! The program, as a script uses it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_versioner-sandbox"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+/// Ends the program if a test fails before it does.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_says_where_it_listens_and_ends_when_told_to() {
+    for signal in ["TERM", "INT"] {
+        let mut running = Running(program(&["--body-shape", "wrapped"]).spawn().unwrap());
+        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().unwrap().unwrap();
+        let (first, second, third) = (line(), line(), line());
+        let address = first.strip_prefix("listening on http://").unwrap();
+        assert!(second.strip_prefix("api key ").unwrap().starts_with("sk_"));
+        assert!(third.contains("/_sandbox/"));
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = "GET /_sandbox/settings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        assert!(reply.contains(r#""body_shape":"wrapped""#), "{reply}");
+        let kill = Command::new("kill").args(["-s", signal, &running.0.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        assert_eq!(running.0.wait().unwrap().code(), Some(0), "{signal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_writes_its_authority() {
+    let path = std::env::temp_dir().join(format!("versioner-sandbox-ca-{}.pem", std::process::id()));
+    let mut running = Running(program(&["--tls", "--ca-out", path.to_str().unwrap()]).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let pem = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(line.starts_with("listening on https://localhost:"), "{line}");
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+#[test]
+fn it_refuses_what_it_cannot_do() {
+    for (arguments, code, text) in [
+        (&["--listen", "0.0.0.0:0"][..], 1, "not a loopback address"),
+        (&["--tls"], 2, "--ca-out"),
+        (&["--body-shape", "round"], 2, "wrapped"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(text), "{arguments:?}");
+    }
+}
+
+#[test]
+fn its_help_shows_both_surfaces() {
+    let output = run(&["--help"]);
+    let help = String::from_utf8(output.stdout).unwrap();
+    for text in ["--allow-remote", "/deployment-events/", "/_sandbox/", "curl"] {
+        assert!(help.contains(text), "{text}");
+    }
+}
