@@ -2,10 +2,14 @@
 //!
 //! Nothing here is a stable interface; the program is (see the README).
 
+pub mod ci;
+pub mod cli;
 pub mod clock;
 pub mod env;
+pub mod event;
 pub mod retry;
 pub mod secret;
+pub mod settings;
 pub mod status;
 pub mod text;
 pub mod when;

@@ -1,0 +1,158 @@
+//! GitHub Actions.
+//!
+//! Owns: the runner's variables, the event file, workflow commands and file commands. Sources: GitHub's
+//! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
+
+use super::surface::{LARGEST_ANNOTATION, Level, Surface, append};
+use super::{Context, Found, System, first, link};
+use crate::env::Env;
+use crate::text;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// GitHub Actions.
+pub(super) const SYSTEM: System = System {
+    name: "GitHub Actions",
+    source_system: Some("github"),
+    detect: |env| env.is_true("GITHUB_ACTIONS"),
+    context,
+    surface: |env| Box::new(GitHub::new(env)),
+};
+
+const METADATA: [(&str, &str); 7] = [
+    ("vi_gh_workflow", "GITHUB_WORKFLOW"),
+    ("vi_gh_job", "GITHUB_JOB"),
+    ("vi_gh_run_attempt", "GITHUB_RUN_ATTEMPT"),
+    ("vi_gh_event_name", "GITHUB_EVENT_NAME"),
+    ("vi_gh_ref", "GITHUB_REF"),
+    ("vi_gh_head_ref", "GITHUB_HEAD_REF"),
+    ("vi_gh_base_ref", "GITHUB_BASE_REF"),
+];
+
+/// Event files are read up to this size; GitHub cuts webhook payloads at 25 MB.
+const LARGEST_EVENT: u64 = 25 * 1024 * 1024;
+
+fn context(env: &Env) -> Context {
+    let event = read_event(env);
+    let from_event = |pointer: &str| {
+        let value = event.pointer(pointer)?.as_str()?.trim();
+        (!value.is_empty()).then(|| Found { value: value.to_owned(), from: format!("GITHUB_EVENT_PATH ({pointer})") })
+    };
+    let mut context = Context {
+        repository: first(env, &["GITHUB_REPOSITORY"]),
+        // On a pull request GITHUB_SHA is a merge commit that nobody ever sees again.
+        sha: from_event("/pull_request/head/sha").or_else(|| first(env, &["GITHUB_SHA"])),
+        build_number: first(env, &["GITHUB_RUN_NUMBER"]),
+        invoke_id: first(env, &["GITHUB_RUN_ID"]),
+        run_url: run_url(env),
+        actor: first(env, &["GITHUB_ACTOR"]),
+        by_hand: env
+            .get("GITHUB_EVENT_NAME")
+            .filter(|event| *event == "workflow_dispatch")
+            .map(|_| "GITHUB_EVENT_NAME=workflow_dispatch".to_owned()),
+        ..Context::default()
+    };
+    context.take_ref(first(env, &["GITHUB_REF"]).or_else(|| first(env, &["GITHUB_REF_NAME"])));
+    if let Some(source) = first(env, &["GITHUB_HEAD_REF"]) {
+        context.take_ref(Some(source));
+    }
+    let same_actor = |login: &str| context.actor.as_ref().is_some_and(|actor| actor.value == login);
+    if event.pointer("/pusher/name").and_then(Value::as_str).is_some_and(same_actor) {
+        context.actor_email = from_event("/pusher/email");
+    }
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn run_url(env: &Env) -> Option<Found> {
+    let server = link(env, &["GITHUB_SERVER_URL"])?;
+    let repository = env.get("GITHUB_REPOSITORY")?;
+    let run = env.get("GITHUB_RUN_ID")?;
+    let value = format!("{}/{repository}/actions/runs/{run}", server.value.trim_end_matches('/'));
+    Some(Found { value, from: "GITHUB_SERVER_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID".to_owned() })
+}
+
+/// The webhook payload of the run, or null where there is none that can be read.
+fn read_event(env: &Env) -> Value {
+    let read = || {
+        let path = env.get("GITHUB_EVENT_PATH")?;
+        let metadata = std::fs::metadata(path).ok()?;
+        if !metadata.is_file() || metadata.len() > LARGEST_EVENT {
+            return None;
+        }
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    };
+    read().unwrap_or(Value::Null)
+}
+
+/// GitHub's surfaces: workflow commands on stdout, summary and outputs through files.
+pub(super) struct GitHub {
+    summary: Option<PathBuf>,
+    output: Option<PathBuf>,
+}
+
+impl GitHub {
+    fn new(env: &Env) -> Self {
+        let path = |name| env.get(name).map(PathBuf::from);
+        Self { summary: path("GITHUB_STEP_SUMMARY"), output: path("GITHUB_OUTPUT") }
+    }
+}
+
+/// More than this in one step's summary, and GitHub drops all of it.
+const LARGEST_SUMMARY: usize = 1_048_576;
+const CUT_ANNOTATION: &str = " … (cut; whole in the job summary)";
+const CUT_SUMMARY: &str = "\n\n… (cut: GitHub takes at most 1 MiB)\n";
+
+impl Surface for GitHub {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        let title =
+            escape_property(&text::cut(title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
+        let head = format!("::{} title={title}::", level.word());
+        let room = LARGEST_ANNOTATION - head.len();
+        let message = text::cut(message, room, CUT_ANNOTATION, |c| escape_data(c.encode_utf8(&mut [0; 4])).len());
+        format!("{head}{}\n", escape_data(&message))
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        // The runner reads both streams, but each batch of stderr before stdout: one stream keeps the order.
+        true
+    }
+
+    fn summarise(&self, markdown: &str) -> Result<String, String> {
+        let Some(path) = &self.summary else {
+            return Ok(String::new());
+        };
+        let taken = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let room = LARGEST_SUMMARY.saturating_sub(usize::try_from(taken).unwrap_or(LARGEST_SUMMARY) + 1);
+        if room < CUT_SUMMARY.len() {
+            return Err("the job summary is full (GitHub takes at most 1 MiB)".to_owned());
+        }
+        let markdown = text::cut(markdown, room, CUT_SUMMARY, char::len_utf8);
+        append(path, &markdown).map_err(|error| format!("GITHUB_STEP_SUMMARY ({}): {error}", path.display()))?;
+        Ok(String::new())
+    }
+
+    fn has_summary(&self) -> bool {
+        self.summary.is_some()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let Some(path) = &self.output else {
+            return Ok(String::new());
+        };
+        // `name=value`: the name holds no `<<` and the value no line break, so nothing in it can end the value.
+        let lines: String = outputs.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        append(path, &lines).map_err(|error| format!("GITHUB_OUTPUT ({}): {error}", path.display()))?;
+        Ok(String::new())
+    }
+}
+
+/// Escapes a command's message, as the runner undoes it.
+fn escape_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes the value of a command's property, as the runner undoes it.
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
+}

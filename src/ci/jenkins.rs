@@ -1,0 +1,53 @@
+//! Jenkins.
+//!
+//! Owns: the variables of Jenkins core, the git plugin, multibranch pipelines and the build-user-vars plugin.
+//! Jenkins sets JENKINS_URL and BUILD_URL only where its root URL is configured.
+
+use super::plain::Plain;
+use super::{Context, Found, System, first, link, repository_of_remote};
+use crate::env::Env;
+
+/// Jenkins.
+pub(super) const SYSTEM: System = System {
+    name: "Jenkins",
+    source_system: Some("jenkins"),
+    detect: |env| ["JENKINS_URL", "JENKINS_HOME"].iter().any(|name| env.get(name).is_some()),
+    context,
+    surface: |_| Box::new(Plain),
+};
+
+const METADATA: [(&str, &str); 4] = [
+    ("vi_jenkins_job_name", "JOB_NAME"),
+    ("vi_jenkins_build_url", "BUILD_URL"),
+    ("vi_jenkins_node_name", "NODE_NAME"),
+    ("vi_jenkins_executor_number", "EXECUTOR_NUMBER"),
+];
+
+/// What the build-user-vars plugin writes as user where none started the build.
+const NO_PERSON: [&str; 3] = ["scmChange", "timer", "remoteRequest"];
+
+fn context(env: &Env) -> Context {
+    let build_number = first(env, &["BUILD_NUMBER"]);
+    let mut context = Context {
+        repository: repository_of_remote(env, &["GIT_URL", "GIT_URL_1"]),
+        sha: first(env, &["GIT_COMMIT"]),
+        tag: first(env, &["TAG_NAME"]),
+        version: build_number.as_ref().map(|number| Found { from: "BUILD_NUMBER".to_owned(), ..number.clone() }),
+        build_number,
+        invoke_id: first(env, &["BUILD_ID"]),
+        run_url: link(env, &["BUILD_URL"]),
+        actor: first(env, &["BUILD_USER_ID", "BUILD_USER"]),
+        actor_email: first(env, &["BUILD_USER_EMAIL"]),
+        actor_name: first(env, &["BUILD_USER"]),
+        by_hand: first(env, &["BUILD_USER_ID"])
+            .filter(|user| !NO_PERSON.contains(&user.value.as_str()))
+            .map(|user| user.from),
+        ..Context::default()
+    };
+    // On a change request BRANCH_NAME is "PR-7"; CHANGE_BRANCH is where it comes from.
+    if context.tag.is_none() {
+        context.take_ref(first(env, &["CHANGE_BRANCH", "GIT_BRANCH", "BRANCH_NAME"]));
+    }
+    context.add_metadata(env, &METADATA);
+    context
+}

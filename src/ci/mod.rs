@@ -1,0 +1,179 @@
+//! CI systems: which one this is, what it knows, and how it shows things.
+//!
+//! Owns: the table of systems and what they have in common. Each system is one file that owns both reading its
+//! variables and writing its surfaces. Does not own: which detected value is used in the end (`settings`).
+
+mod git;
+mod github;
+mod gitlab;
+mod jenkins;
+mod plain;
+pub mod remote;
+pub mod surface;
+
+use crate::env::Env;
+use remote::Ref;
+use serde_json::{Map, Value};
+use std::path::Path;
+use surface::Surface;
+
+/// One CI system: how to recognise it, read it and speak to it.
+pub struct System {
+    /// Its name for people.
+    pub name: &'static str,
+    /// Its name for the API; none outside CI.
+    pub source_system: Option<&'static str>,
+    detect: fn(&Env) -> bool,
+    context: fn(&Env) -> Context,
+    surface: fn(&Env) -> Box<dyn Surface>,
+}
+
+/// All systems, in the order in which they are asked: one that imitates another stands before it.
+const SYSTEMS: [&System; 3] = [&github::SYSTEM, &gitlab::SYSTEM, &jenkins::SYSTEM];
+
+impl System {
+    /// The system that this environment belongs to.
+    #[must_use]
+    pub fn detect(env: &Env) -> &'static Self {
+        SYSTEMS.into_iter().find(|system| (system.detect)(env)).unwrap_or(&plain::SYSTEM)
+    }
+
+    /// What it tells about this run, normalised. Outside CI, what the git checkout around `directory` tells.
+    #[must_use]
+    pub fn context(&self, env: &Env, directory: &Path) -> Context {
+        let mut context = (self.context)(env);
+        if self.source_system.is_none() {
+            context.add_checkout(directory);
+        }
+        context.add_defaults();
+        context.source_system =
+            self.source_system.map(|name| Found { value: name.to_owned(), from: self.name.to_owned() });
+        context
+    }
+
+    /// Where it shows errors, summaries and outputs.
+    #[must_use]
+    pub fn surface(&self, env: &Env) -> Box<dyn Surface> {
+        (self.surface)(env)
+    }
+}
+
+/// A detected value and the variable or file that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The value, normalised.
+    pub value: String,
+    /// Where it was found.
+    pub from: String,
+}
+
+/// What a CI system says about a run. Everything may be missing.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// `owner/name`.
+    pub repository: Option<Found>,
+    /// The commit: of a pull request its head, where known, not the merge commit.
+    pub sha: Option<Found>,
+    /// The branch: of a pull request its source.
+    pub branch: Option<Found>,
+    /// The tag, on a run for a tag.
+    pub tag: Option<Found>,
+    /// Default for the product: unless the system says otherwise, the repository's name.
+    pub product: Option<Found>,
+    /// Default for the version: unless the system says otherwise, the first eight characters of the SHA.
+    pub version: Option<Found>,
+    /// The environment that is deployed to.
+    pub environment: Option<Found>,
+    /// The run's number, as people count.
+    pub build_number: Option<Found>,
+    /// The run's unique id.
+    pub invoke_id: Option<Found>,
+    /// A link to the run that a browser opens.
+    pub run_url: Option<Found>,
+    /// Who started the run: login.
+    pub actor: Option<Found>,
+    /// Who started the run: e-mail.
+    pub actor_email: Option<Found>,
+    /// Who started the run: name.
+    pub actor_name: Option<Found>,
+    /// When the job began, RFC 3339.
+    pub started_at: Option<Found>,
+    /// The system's name for the API.
+    pub source_system: Option<Found>,
+    /// `vi_…` keys for the event's metadata, as the system gives them.
+    pub metadata: Map<String, Value>,
+    /// The variable that says that a person started this run by hand, and so may have meant another version.
+    pub by_hand: Option<String>,
+}
+
+impl Context {
+    fn add_checkout(&mut self, directory: &Path) {
+        let Some(checkout) = git::Checkout::find(directory) else {
+            return;
+        };
+        self.sha = checkout.sha;
+        self.branch = checkout.branch;
+        self.repository = checkout.repository;
+    }
+
+    fn add_defaults(&mut self) {
+        if self.product.is_none() {
+            self.product = self.repository.as_ref().map(|repository| Found {
+                value: repository.value.rsplit('/').next().unwrap_or_default().to_owned(),
+                from: format!("the repository's name in {}", repository.from),
+            });
+        }
+        if self.version.is_none() {
+            self.version = self.sha.as_ref().map(|sha| Found {
+                value: sha.value.chars().take(8).collect(),
+                from: format!("the first 8 characters of {}", sha.from),
+            });
+        }
+    }
+
+    /// The branch or, on a tag's run, the tag: what the API calls `scm_branch`.
+    #[must_use]
+    pub fn branch_or_tag(&self) -> Option<&Found> {
+        self.branch.as_ref().or(self.tag.as_ref())
+    }
+
+    /// Takes the ref in `name`, a branch or a tag, into the right place.
+    fn take_ref(&mut self, found: Option<Found>) {
+        let Some(found) = found else {
+            return;
+        };
+        match Ref::read(&found.value) {
+            Ref::Branch(value) => self.branch = Some(Found { value, ..found }),
+            Ref::Tag(value) => self.tag = Some(Found { value, ..found }),
+        }
+    }
+
+    /// Adds the metadata keys whose variable is set.
+    fn add_metadata(&mut self, env: &Env, keys: &[(&str, &str)]) {
+        for (key, variable) in keys {
+            if let Some(value) = env.get(variable) {
+                self.metadata.insert((*key).to_owned(), Value::from(remote::clean_url(value)));
+            }
+        }
+    }
+}
+
+/// The first of `variables` that is set.
+fn first(env: &Env, variables: &[&str]) -> Option<Found> {
+    variables
+        .iter()
+        .find_map(|name| env.get(name).map(|value| Found { value: value.trim().to_owned(), from: (*name).to_owned() }))
+}
+
+/// The first of `variables` that is set, as a link without credentials.
+fn link(env: &Env, variables: &[&str]) -> Option<Found> {
+    first(env, variables).map(|found| Found { value: remote::clean_url(&found.value), ..found })
+}
+
+/// The first of `variables` that names a repository by its remote, as `owner/name`.
+fn repository_of_remote(env: &Env, variables: &[&str]) -> Option<Found> {
+    variables.iter().find_map(|name| {
+        let value = remote::repository(env.get(name)?)?;
+        Some(Found { value, from: (*name).to_owned() })
+    })
+}

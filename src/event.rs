@@ -1,0 +1,102 @@
+//! What is sent: the JSON body of one event.
+//!
+//! Owns: which described part becomes which field of which kind of event. No input, no output.
+
+use crate::settings::{Described, EventType, Sourced};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The body of `POST /deployment-events/` or `POST /build-events/` (the API's documentation, "Event Tracking").
+///
+/// What is not known is absent, never `null` or empty.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "the fields are the API's own")]
+pub struct Payload {
+    pub product_name: String,
+    pub version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment_name: Option<String>,
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_system: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scm_repository: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scm_sha: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scm_branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoke_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_by_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_by_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub built_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub built_by_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub built_by_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub extra_metadata: Map<String, Value>,
+}
+
+impl Payload {
+    /// The event described by `described`, as of `now`.
+    #[must_use]
+    pub fn new(described: &Described, now: Timestamp) -> Self {
+        let text = |found: &Option<Sourced<String>>| found.as_ref().map(|found| found.value.clone());
+        let status = &described.status.value;
+        let clock = || now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut payload = Self {
+            product_name: described.product.value.clone(),
+            version: described.version.value.clone(),
+            environment_name: text(&described.environment),
+            status: status.as_str().to_owned(),
+            source_system: text(&described.source_system),
+            scm_repository: text(&described.repository),
+            scm_sha: text(&described.sha),
+            scm_branch: text(&described.branch),
+            build_number: text(&described.build_number),
+            invoke_id: text(&described.invoke_id),
+            completed_at: status.is_end().then(|| text(&described.completed_at).unwrap_or_else(clock)),
+            extra_metadata: described.metadata.clone(),
+            ..Self::default()
+        };
+        match described.event_type {
+            EventType::Deployment => {
+                payload.deploy_url = text(&described.url);
+                payload.deployed_by = text(&described.by);
+                payload.deployed_by_email = text(&described.by_email);
+                payload.deployed_by_name = text(&described.by_name);
+                // The API has no field for it on a deployment; the user's own key of that name wins.
+                if let Some(Sourced { value, source }) = &described.started_at
+                    && !matches!(source, crate::settings::said::Source::Detected(_))
+                {
+                    payload.extra_metadata.entry("vi_started_at").or_insert_with(|| Value::from(value.clone()));
+                }
+            }
+            EventType::Build => {
+                payload.build_url = text(&described.url);
+                payload.built_by = text(&described.by);
+                payload.built_by_email = text(&described.by_email);
+                payload.built_by_name = text(&described.by_name);
+                payload.started_at = text(&described.started_at);
+            }
+        }
+        payload
+    }
+}
