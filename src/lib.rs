@@ -2,11 +2,13 @@
 //!
 //! Nothing here is a stable interface; the program is (see the README).
 
+pub mod api;
 pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod env;
 pub mod event;
+pub mod gate;
 pub mod retry;
 pub mod secret;
 pub mod settings;

@@ -1,0 +1,248 @@
+//! The Versioner API: its endpoints, and one event sent with patience.
+//!
+//! Owns: requests, and the tries of one event. Does not own: which failures pass (`retry`), what replies mean (`reply`),
+//! nor whether to wait for a block to lift (`gate`).
+
+pub mod block;
+mod proxy;
+pub mod reply;
+mod tls;
+mod wire;
+
+use crate::clock::{Clock, ServerClock};
+use crate::env::Env;
+use crate::event::Payload;
+use crate::retry::{self, Next, Pauses};
+use crate::settings::{Connection, EventType};
+use crate::when::spelled_duration;
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+use reply::{Unreached, Verdict, classify};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use reqwest::{RequestBuilder, Url, redirect};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use wire::{Ending, Exchange, Reply, exchange};
+
+/// What came of sending one event, over all its tries.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What the last try came to.
+    pub verdict: Verdict,
+    /// Its HTTP status, if anything answered.
+    pub http_status: Option<u16>,
+    /// How many requests were sent.
+    pub requests: u32,
+    /// The server's clock, as far as a reply told it.
+    pub server_clock: ServerClock,
+    /// When the first try was sent, by our clock, that got no reply and may have been recorded.
+    pub unanswered_since: Option<Timestamp>,
+}
+
+/// Where events go.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    bearer: Option<HeaderValue>,
+    user_agent: HeaderValue,
+    request_timeout: Duration,
+    retries: u32,
+    proxy: Option<String>,
+}
+
+/// What is told about a request while it is under way.
+pub trait Progress {
+    /// A line worth reading for everybody: a try failed, and another follows.
+    fn retrying(&mut self, line: &str);
+    /// A line for debugging.
+    fn debug(&mut self, line: &dyn Fn() -> String);
+}
+
+impl Client {
+    /// A client for `connection`, as `ci` (a word for the `User-Agent`).
+    ///
+    /// # Errors
+    /// Configuration that cannot be used: a CA bundle, a proxy, a key that no header can hold.
+    pub fn new(connection: &Connection, env: &Env, ci: &str) -> anyhow::Result<Self> {
+        let base = connection.api_url.value.clone();
+        let proxy = proxy::of(env, &base).map_err(|error| anyhow!(error))?;
+        let tls = tls::config(env, connection.ca_bundle.as_ref()).map_err(|error| anyhow!(error))?;
+        let mut http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .no_proxy()
+            .redirect(redirect::Policy::none());
+        let proxy_name = proxy.as_ref().map(|proxy| proxy.name.clone());
+        if let Some(proxy) = proxy {
+            http = http.proxy(proxy.reqwest);
+        }
+        let bearer = connection.key.as_ref().map(|key| {
+            let mut bearer = HeaderValue::from_bytes(key.value.bearer().as_bytes())
+                .map_err(|_| anyhow!("api_key (from {}) holds characters that no request can carry", key.source))?;
+            bearer.set_sensitive(true);
+            anyhow::Ok(bearer)
+        });
+        Ok(Self {
+            http: http.build().context("the HTTP client cannot be set up")?,
+            base,
+            bearer: bearer.transpose()?,
+            user_agent: HeaderValue::from_str(&format!("versioner-action/{} ({ci})", env!("CARGO_PKG_VERSION")))?,
+            request_timeout: connection.request_timeout,
+            retries: connection.retries,
+            proxy: proxy_name,
+        })
+    }
+
+    /// Where the API says whether it is up.
+    #[must_use]
+    pub fn health_url(&self) -> Url {
+        self.endpoint("health")
+    }
+
+    /// Asks whether the API is up: `GET /health`, once, without a key. Gives the status.
+    ///
+    /// # Errors
+    /// Says what came instead of a success.
+    pub async fn health(&self) -> Result<u16, Unreached> {
+        let request = self.http.get(self.health_url()).header(USER_AGENT, &self.user_agent);
+        match exchange(request, Instant::now() + self.request_timeout).await {
+            Exchange::Failed(failure) => Err(failure.unreached(self.host(), self.proxy.as_deref())),
+            Exchange::Reply(reply) if (200..300).contains(&reply.status) => Ok(reply.status),
+            Exchange::Reply(reply) => Err(Unreached {
+                what: format!("{} answered {} {}", self.health_url(), reply.status, reply::reason(reply.status)),
+                advice: Some("Check api_url".to_owned()),
+                status: Some(reply.status),
+                may_be_recorded: false,
+            }),
+        }
+    }
+
+    /// Sends `payload`, and again while that may help, until `deadline` if there is one.
+    ///
+    /// All tries carry one random `Idempotency-Key`, so that a server that knows it records one event. The API's
+    /// documentation does not mention it, and nothing here relies on it.
+    pub async fn send(
+        &self,
+        event_type: EventType,
+        payload: &Payload,
+        deadline: Option<Instant>,
+        clock: Clock,
+        rng: &mut fastrand::Rng,
+        progress: &mut dyn Progress,
+    ) -> Answer {
+        let endpoint = self.endpoint(match event_type {
+            EventType::Deployment => "deployment-events/",
+            EventType::Build => "build-events/",
+        });
+        let body = serde_json::to_vec(payload).unwrap_or_default();
+        progress.debug(&|| format!("POST {endpoint} {}", String::from_utf8_lossy(&body)));
+        let key = uuid::Uuid::new_v4().to_string();
+        let mut pauses = Pauses::new(self.retries);
+        let mut requests = 0;
+        let mut server_clock = ServerClock::default();
+        let mut unanswered_since = None;
+        loop {
+            let sent = clock.now();
+            let request = self.request(endpoint.clone(), &key, body.clone());
+            let limit = Instant::now() + self.request_timeout;
+            let outcome = exchange(request, deadline.map_or(limit, |deadline| limit.min(deadline))).await;
+            requests += 1;
+            let (verdict, http_status, again, asked) = match &outcome {
+                Exchange::Reply(reply) => {
+                    progress.debug(&|| spelled_reply(reply));
+                    let now = clock.now();
+                    server_clock = ServerClock::of_date(reply.header("date"), now).or(server_clock);
+                    let again = match reply.ending {
+                        Ending::Cut => retry::is_worth_rereading(reply.status),
+                        Ending::Whole | Ending::TooLong => retry::is_transient(reply.status),
+                    };
+                    let asked = retry::asked_pause(reply.status, |name| reply.header(name), server_clock.at(now));
+                    (classify(reply, self.proxy.as_deref()), Some(reply.status), again, asked)
+                }
+                Exchange::Failed(failure) => {
+                    let unreached = failure.unreached(self.host(), self.proxy.as_deref());
+                    (Verdict::Unreachable(unreached), None, failure.cause.is_transient(), None)
+                }
+            };
+            if let Verdict::Unreachable(Unreached { may_be_recorded: true, .. }) = &verdict {
+                unanswered_since.get_or_insert(sent);
+            }
+            let mut answer = Answer { verdict, http_status, requests, server_clock, unanswered_since };
+            if !again {
+                return answer;
+            }
+            let next = pauses.next(asked, rng);
+            let fits = |pause| deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+            match next {
+                Next::After(pause) if fits(pause) => {
+                    let what = answer.what();
+                    progress.retrying(&format!(
+                        "{what}; trying again in {:.1} s ({requests} of {})",
+                        pause.as_secs_f64(),
+                        self.retries
+                    ));
+                    sleep(pause).await;
+                }
+                Next::TooLong(pause) => {
+                    answer.add_asked_pause(pause);
+                    return answer;
+                }
+                Next::After(_) | Next::Exhausted => return answer,
+            }
+        }
+    }
+
+    fn request(&self, endpoint: Url, key: &str, body: Vec<u8>) -> RequestBuilder {
+        let request = self
+            .http
+            .post(endpoint)
+            .header(USER_AGENT, &self.user_agent)
+            .header(CONTENT_TYPE, "application/json")
+            .header("accept", "application/json")
+            .header("idempotency-key", key)
+            .body(body);
+        match &self.bearer {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
+        }
+    }
+
+    fn endpoint(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+}
+
+impl Answer {
+    /// What happened, in a few words, for the line that says that another try follows.
+    fn what(&self) -> String {
+        match &self.verdict {
+            Verdict::Unreachable(unreached) => unreached.what.clone(),
+            Verdict::Recorded(_) | Verdict::Blocked(_) | Verdict::Refused(_) => {
+                format!("the reply ({}) was cut short", self.http_status.unwrap_or_default())
+            }
+        }
+    }
+
+    fn add_asked_pause(&mut self, pause: Duration) {
+        if let Verdict::Unreachable(unreached) = &mut self.verdict {
+            let spelled = spelled_duration(pause);
+            unreached.what.push_str(&format!(", and asks to wait {spelled} before the next try"));
+            unreached.advice = Some(format!(
+                "Run this again in {spelled}. A pause of more than {} is not made here, so that no job hangs in silence",
+                spelled_duration(retry::LONGEST_PAUSE)
+            ));
+        }
+    }
+}
+
+fn spelled_reply(reply: &Reply) -> String {
+    let headers: Vec<String> = reply.headers().map(|(name, value)| format!("{name}: {value}")).collect();
+    format!("reply {} [{}] {}", reply.status, headers.join("; "), String::from_utf8_lossy(&reply.body))
+}

@@ -1,0 +1,165 @@
+//! Whom we trust: the roots built in, what the user names, and the system's own store where those do not suffice.
+//!
+//! Owns: the verification of servers. There is no switch that turns it off. Does not own: the handshake (rustls).
+
+use crate::env::Env;
+use crate::settings::Sourced;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls_native_certs::load_certs_from_paths;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// TLS 1.2 and later with ring, trusting by the rules of [`Roots`].
+///
+/// # Errors
+/// Says which file that was named by `ca_bundle` cannot be used, and why.
+pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(bundle) = ca_bundle {
+        let found = load_certs_from_paths(Some(&bundle.value), None);
+        let reason = found.errors.first().map(ToString::to_string);
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            return Err(format!(
+                "ca_bundle (from {}) is {:?}, which holds no certificate that can be read{}. Allowed: a PEM file with at \
+                 least one certificate of an authority.",
+                bundle.source,
+                bundle.value.display(),
+                reason.map_or_else(String::new, |reason| format!(" ({})", crate::text::shown(&reason))),
+            ));
+        }
+    }
+    let named = |name: &str| env.get(name).map(PathBuf::from);
+    let verifier = Verifier {
+        first: verifier(roots, &provider).map_err(|error| error.to_string())?,
+        more: OnceLock::new(),
+        named: Named {
+            files: [named("SSL_CERT_FILE"), named("NODE_EXTRA_CA_CERTS")],
+            directories: named("SSL_CERT_DIR"),
+        },
+        provider: Arc::clone(&provider),
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| error.to_string())?
+        .dangerous() // rustls' word for a verifier that is not its own: ours only asks its own one, twice.
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn verifier(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| Error::General(error.to_string()))
+}
+
+/// The files that the environment names.
+#[derive(Debug)]
+struct Named {
+    files: [Option<PathBuf>; 2],
+    /// May be several, separated as in PATH (openssl's own rule).
+    directories: Option<PathBuf>,
+}
+
+impl Named {
+    /// All certificates of the environment's files and of the system's store that can be read.
+    fn load(&self) -> Vec<CertificateDer<'static>> {
+        let mut certificates = Vec::new();
+        for file in self.files.iter().flatten() {
+            certificates.extend(load_certs_from_paths(Some(file), None).certs);
+        }
+        for directory in self.directories.iter().flat_map(std::env::split_paths) {
+            certificates.extend(load_certs_from_paths(None, Some(&directory)).certs);
+        }
+        certificates.extend(system_store());
+        certificates
+    }
+}
+
+/// Where Linux distributions and BSDs keep their bundle.
+const BUNDLES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+];
+
+fn system_store() -> Vec<CertificateDer<'static>> {
+    if cfg!(any(windows, target_os = "macos")) {
+        return rustls_native_certs::load_native_certs().certs;
+    }
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.is_file());
+    bundle.map(|bundle| load_certs_from_paths(Some(bundle), None).certs).unwrap_or_default()
+}
+
+/// Asks the roots at hand, and only where they do not know the issuer, those that must be read from disk.
+#[derive(Debug)]
+struct Verifier {
+    first: Arc<WebPkiServerVerifier>,
+    more: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+    named: Named,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    fn more(&self) -> Option<&Arc<WebPkiServerVerifier>> {
+        let load = || {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(self.named.load());
+            if roots.is_empty() { None } else { verifier(roots, &self.provider).ok() }
+        };
+        self.more.get_or_init(load).as_ref()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let ask = |verifier: &WebPkiServerVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        match ask(&self.first) {
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => match self.more() {
+                Some(more) => ask(more),
+                None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+            },
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.first.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.first.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.first.supported_verify_schemes()
+    }
+}
