@@ -3,12 +3,17 @@
 //! Nothing here is a stable interface; the program is (see the README).
 
 pub mod api;
+pub mod app;
+pub mod check;
 pub mod ci;
 pub mod cli;
 pub mod clock;
+pub mod console;
 pub mod env;
 pub mod event;
 pub mod gate;
+pub mod outcome;
+pub mod report;
 pub mod retry;
 pub mod secret;
 pub mod settings;

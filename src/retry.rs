@@ -150,12 +150,14 @@ mod tests {
         assert_eq!(Pauses::new(0).next(Some(Duration::from_secs(5)), &mut rng), Next::Exhausted);
     }
 
+    type Case<'a> = (u16, &'a [(&'a str, String)], Option<u64>);
+
     #[test]
     fn pauses_are_read_from_every_form_of_header() {
         let now: Timestamp = "2025-10-28T15:00:00Z".parse().unwrap();
         let reset = |seconds: i64| (now.as_second() + seconds).to_string();
         let year = 365 * 86_400;
-        let cases: [(u16, &[(&str, String)], Option<u64>); 13] = [
+        let cases: [Case<'_>; 13] = [
             (503, &[], None),
             (503, &[("retry-after", "5".into())], Some(5)),
             (503, &[("retry-after", " 0 ".into())], Some(0)),

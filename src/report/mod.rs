@@ -1,0 +1,120 @@
+//! Reports: what came of a call, in words for people and outputs for machines.
+//!
+//! Owns: which card and which outputs belong to which answer. Does not own: where they are shown (`console`, `ci`).
+
+pub mod blocked;
+pub mod card;
+pub mod outputs;
+pub mod refused;
+pub mod subject;
+
+use crate::api::Answer;
+use crate::api::reply::{Receipt, Verdict};
+use crate::ci::surface::Level;
+use crate::gate::{Until, until};
+use crate::settings::EventType;
+use crate::text::shown;
+use card::Card;
+use jiff::Timestamp;
+use outputs::Outputs;
+use refused::{Severity, refusal_card, unreached_card};
+use subject::Subject;
+
+/// The card for `answer`, at `now` by our clock.
+#[must_use]
+pub fn card(subject: Subject<'_>, answer: &Answer, now: Timestamp) -> Card {
+    let severity = if subject.settings.fail_on_api_error { Severity::Fails } else { Severity::Excused };
+    match &answer.verdict {
+        Verdict::Recorded(receipt) => recorded_card(subject, receipt),
+        Verdict::Blocked(block) => blocked::card(subject, block, answer.server_clock.at(now)),
+        Verdict::Refused(refusal) => refusal_card(subject, refusal, severity),
+        Verdict::Unreachable(unreached) => unreached_card(subject, unreached, answer.requests, severity),
+    }
+}
+
+/// The card for a recorded event; with rules that only report, if any were violated.
+fn recorded_card(subject: Subject<'_>, receipt: &Receipt) -> Card {
+    let described = subject.described();
+    let mut card =
+        Card::new(Level::Notice, format!("Recorded: {} ({})", subject.name(), shown(described.status.value.as_str())));
+    let link = link(subject, receipt);
+    card.linked_fact(id_label(described.event_type), receipt.id.clone(), link);
+    for violation in &receipt.violations {
+        card.fact(
+            format!("⚠️ Would have been blocked by {}", violation.rule),
+            Some(violation.message.clone().unwrap_or_else(|| "report-only".to_owned())),
+        );
+    }
+    card
+}
+
+fn id_label(event_type: EventType) -> &'static str {
+    match event_type {
+        EventType::Deployment => "Deployment",
+        EventType::Build => "Build",
+    }
+}
+
+/// The warnings for rules that only report and were violated: title and message.
+#[must_use]
+pub fn violations(receipt: &Receipt) -> Vec<(String, String)> {
+    receipt
+        .violations
+        .iter()
+        .map(|violation| {
+            let words = violation.message.as_deref().unwrap_or("The rule gives no reason.");
+            (
+                format!("Report-only rule violated: {}", violation.rule),
+                format!("{words}\nThis rule only reports: the deployment is not blocked, but would be if the rule were enabled."),
+            )
+        })
+        .collect()
+}
+
+fn link(subject: Subject<'_>, receipt: &Receipt) -> Option<String> {
+    match subject.described().event_type {
+        EventType::Deployment => subject.deployment_link(receipt.id.as_deref()?),
+        EventType::Build => subject.version_link(receipt.version_id.as_deref()?),
+    }
+}
+
+/// The outputs for `answer`, at `now` by our clock.
+#[must_use]
+pub fn outputs(subject: Subject<'_>, answer: &Answer, now: Timestamp) -> Outputs {
+    let mut outputs = Outputs {
+        http_status: answer.http_status,
+        attempts: Some(answer.requests),
+        waited_seconds: Some(0),
+        ..Outputs::default()
+    };
+    let (outcome, gate) = match &answer.verdict {
+        Verdict::Recorded(receipt) => {
+            let receipt: &Receipt = receipt;
+            outputs.url = link(subject, receipt);
+            let Receipt { id, event_id, version_id, product_id, environment_id, violations: _ } = receipt.clone();
+            match subject.described().event_type {
+                EventType::Deployment => outputs.deployment_id = id,
+                EventType::Build => outputs.build_id = id,
+            }
+            outputs.event_id = event_id;
+            outputs.version_id = version_id;
+            outputs.product_id = product_id;
+            outputs.environment_id = environment_id;
+            ("recorded", "passed")
+        }
+        Verdict::Blocked(block) => {
+            outputs.block_code = block.code.clone();
+            outputs.block_message = block.message.clone();
+            outputs.retry_after = match until(block, answer.server_clock.at(now)) {
+                Until::Named(_, text) | Until::Passed(_, text) => Some(text),
+                Until::Unknown => None,
+            };
+            ("blocked", "blocked")
+        }
+        Verdict::Refused(_) => ("refused", "not_checked"),
+        Verdict::Unreachable(_) => ("unreachable", "not_checked"),
+    };
+    outputs.outcome = Some(outcome);
+    outputs.gate = subject.is_gate().then_some(gate);
+    outputs
+}

@@ -1,0 +1,217 @@
+//! Values that cannot be understood: exit 1, no request, and a message that names setting, source, value and what is allowed.
+
+use crate::support::Versioner;
+use versioner_sandbox::Sandbox;
+
+/// Setting, a bad value, and a word of what is allowed.
+const BAD: &[(&str, &str, &str)] = &[
+    ("api_url", "ftp://api.example", "https://"),
+    ("api_url", "api.versioner.io", "https://"),
+    ("api_url", "https://user:hunter2@api.example", "without user"),
+    ("api_url", "none", "https://"),
+    ("allow_http", "maybe", "true, false"),
+    ("ui_url", "console", "https://"),
+    ("event_type", "release", "deployment or build"),
+    ("metadata", "[1]", "JSON object"),
+    ("metadata", "{\"a\":", "JSON object"),
+    ("extra_metadata", "text", "JSON object"),
+    ("started_at", "yesterday", "RFC 3339"),
+    ("completed_at", "1761609600", "RFC 3339"),
+    ("fail_on_api_error", "2", "true, false"),
+    ("request_timeout", "soon", "90s"),
+    ("request_timeout", "0", "more than 0"),
+    ("request_timeout", "-5s", "90s"),
+    ("retries", "many", "0 to 100"),
+    ("retries", "101", "0 to 100"),
+    ("retries", "-1", "0 to 100"),
+    ("command", "explode", "report or check"),
+    ("ca_bundle", "/no/such/file.pem", "PEM file"),
+    ("summary", "perhaps", "true, false"),
+    ("verbose", "loud", "true, false"),
+    ("debug", "a bit", "true, false"),
+];
+
+#[test]
+fn every_value_that_cannot_be_understood_is_explained() {
+    let sandbox = Sandbox::start();
+    for (setting, value, allowed) in BAD {
+        for prefix in ["INPUT", "VERSIONER"] {
+            let variable = format!("{prefix}_{}", setting.to_uppercase());
+            let call = Versioner::github(&sandbox, "success").env("INPUT_UI_URL", "");
+            // The address in INPUT_API_URL would count before VERSIONER_API_URL.
+            let call = if *setting == "api_url" { call.env("INPUT_API_URL", "") } else { call };
+            let run = call.env(&variable, value).run();
+            let message = run.only("error").message;
+            let name = if *setting == "extra_metadata" { "metadata" } else { setting };
+            assert_eq!(run.code, 1, "{setting}={value}: {}", run.all());
+            assert!(
+                message.contains(name) && message.contains(&variable) && message.contains(allowed),
+                "{setting}={value}: {message}"
+            );
+            let shown = value.replace("user:hunter2@", "").replace('"', "\\\"");
+            assert!(message.contains(&shown) && !message.contains("hunter2"), "{setting}={value}: {message}");
+        }
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn flags_are_named_as_flags() {
+    let sandbox = Sandbox::start();
+    for (flag, value) in [
+        ("--retries", "x"),
+        ("--request-timeout", "x"),
+        ("--started-at", "x"),
+        ("--metadata", "x"),
+        ("--extra-metadata", "x"),
+        ("--api-url", "x"),
+    ] {
+        let run = Versioner::deployment(&sandbox, "success").args([flag, value]).run();
+        assert_eq!(run.code, 1);
+        assert!(run.stderr.contains(&format!("(from {flag}) is \"x\"")), "{}", run.stderr);
+    }
+    for flag in ["--fail-on-api-error=x", "--summary=x", "--allow-http=x", "--debug=x"] {
+        assert_eq!(Versioner::deployment(&sandbox, "success").args([flag]).run().code, 1, "{flag}");
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn metadata_has_a_limit() {
+    let sandbox = Sandbox::start();
+    let metadata = |size: usize| format!("{{\"k\":\"{}\"}}", "x".repeat(size - 8));
+    let code = |size| Versioner::github(&sandbox, "success").env("INPUT_METADATA", &metadata(size)).run();
+    let full = code(100 * 1024);
+    assert_eq!(full.code, 0, "{}", full.all());
+    assert!(full.only("warning").message.contains("no room"), "{}", full.all());
+    let over = code(100 * 1024 + 1);
+    assert_eq!(over.code, 1);
+    assert!(over.only("error").message.len() < 1_000);
+}
+
+#[test]
+fn what_is_required_is_asked_for_by_name() {
+    let run = Versioner::bare().run();
+    assert_eq!(run.code, 1);
+    for needle in [
+        "api_key is not set",
+        "product_name is not set",
+        "version is not set",
+        "environment is not set",
+        "VERSIONER_PRODUCT_NAME",
+    ] {
+        assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn an_expression_that_gave_nothing_is_noticed() {
+    let sandbox = Sandbox::start();
+    for (variable, empty) in [("INPUT_STATUS", ""), ("INPUT_VERSION", ""), ("INPUT_VERSION", " \n")] {
+        let run = Versioner::github(&sandbox, "success").env(variable, empty).run();
+        assert_eq!(run.code, 1);
+        let message = run.only("error").message;
+        assert!(message.contains(variable) && message.contains("expression"), "{message}");
+    }
+    assert!(sandbox.requests().is_empty());
+    // Elsewhere, an INPUT_ variable is somebody else's.
+    assert_eq!(Versioner::deployment(&sandbox, "success").env("INPUT_STATUS", "").run().code, 0);
+    assert_eq!(Versioner::github(&sandbox, "auto").env("INPUT_VERSION", "auto").run().code, 0);
+}
+
+const SECRET: &str = "sk_acme_k1_topsecret";
+
+#[test]
+fn a_key_that_cannot_be_one_is_never_printed() {
+    let sandbox = Sandbox::start();
+    for bad in ["hunter2", "sk_acme_k1\nhunter2hunter2", "hunter2hunter2\u{7f}"] {
+        let run = Versioner::deployment(&sandbox, "success").env("VERSIONER_API_KEY", bad).run();
+        assert_eq!(run.code, 1, "{}", run.all());
+        assert!(
+            run.stderr.contains("api_key (from VERSIONER_API_KEY)") && !run.all().contains("hunter2"),
+            "{}",
+            run.all()
+        );
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn a_key_comes_from_one_place() {
+    let sandbox = Sandbox::start();
+    let key = sandbox.key().to_owned();
+    let call = || Versioner::deployment(&sandbox, "success");
+    let file = |call: &Versioner| call.file("key", &format!("  {key}\n"));
+
+    let both = call();
+    let path = file(&both);
+    let run = both.env("VERSIONER_API_KEY_FILE", &path).run();
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("api_key and api_key_file are both set"), "{}", run.stderr);
+
+    let higher = call();
+    let path = file(&higher);
+    assert_eq!(higher.env("VERSIONER_API_KEY", SECRET).args(["--api-key-file", &path]).run().code, 0);
+
+    let alone = call().without("VERSIONER_API_KEY");
+    let path = file(&alone);
+    assert_eq!(alone.env("VERSIONER_API_KEY_FILE", &path).run().code, 0);
+
+    let missing = call().without("VERSIONER_API_KEY").env("VERSIONER_API_KEY_FILE", "/no/such/key").run();
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("/no/such/key"), "{}", missing.stderr);
+
+    let flag = call().args(["--api-key", &key]).run();
+    assert_eq!(flag.code, 0);
+    assert!(flag.stderr.contains("--api-key is visible") && !flag.all().contains(&key), "{}", flag.all());
+    assert_eq!(call().env("VERSIONER_API_KEY", &format!(" {key}\r\n")).run().code, 0, "white space is dropped");
+}
+
+#[test]
+fn http_is_for_loopback_alone_unless_allowed() {
+    let run = Versioner::bare()
+        .args(["track", "build", "--product", "a", "--version", "1", "--api-url", "http://198.51.100.1"])
+        .env("VERSIONER_API_KEY", SECRET)
+        .run();
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("allow_http") && run.stderr.contains("198.51.100.1"), "{}", run.stderr);
+}
+
+#[test]
+fn an_unknown_variable_is_warned_of_with_the_nearest_name() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "success")
+        .env("VERSIONER_ENVIROMENT", "x")
+        .env("VERSIONER_ZEBRA_CROSSING", "x")
+        .env("VERSIONER_DEPLOYMENT_ID", "from an earlier job")
+        .env("VERSIONER_BIN", "/usr/bin/versioner")
+        .run();
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("did you mean VERSIONER_ENVIRONMENT?"), "{}", run.stderr);
+    assert!(run.stderr.contains("VERSIONER_ZEBRA_CROSSING is not a setting"), "{}", run.stderr);
+    assert!(!run.stderr.contains("VERSIONER_DEPLOYMENT_ID") && !run.stderr.contains("VERSIONER_BIN"), "{}", run.stderr);
+}
+
+#[test]
+fn a_word_nobody_knows_is_sent_as_it_is() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "Half-Baked").run();
+    assert_eq!(run.code, 4, "the server decides");
+    assert_eq!(sandbox.requests()[0].json()["status"], "Half-Baked");
+    assert!(run.stderr.contains("\"Half-Baked\", a word that is not known"), "{}", run.stderr);
+}
+
+#[test]
+fn a_run_started_by_hand_is_warned_of_defaults() {
+    let sandbox = Sandbox::start();
+    let by_hand = || Versioner::github(&sandbox, "success").env("GITHUB_EVENT_NAME", "workflow_dispatch");
+    let run = by_hand().env("INPUT_VERSION", "auto").run();
+    let warned = |name: &str| {
+        run.commands()
+            .iter()
+            .any(|c| c.name == "warning" && c.message.starts_with(name) && c.message.contains("by hand"))
+    };
+    assert!(warned("version") && warned("product_name"), "{}", run.all());
+    let run = by_hand().env("INPUT_PRODUCT", "shop").run();
+    assert!(run.commands().is_empty(), "{}", run.all());
+}

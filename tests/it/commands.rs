@@ -1,0 +1,77 @@
+//! The command line: help, versions, wrong usage, and what the vendor's CLI brings along.
+
+use crate::support::Versioner;
+use versioner_sandbox::Sandbox;
+
+#[test]
+fn help_and_versions_go_to_stdout_with_exit_0() {
+    for args in [&["--help"][..], &["track", "deployment", "--help"], &["--version"], &["version"]] {
+        let run = Versioner::bare().args(args).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(
+            run.stdout.contains(if args.contains(&"--help") { "--api-url" } else { env!("CARGO_PKG_VERSION") }),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_1_with_a_hint() {
+    for (args, hint) in [
+        (&["trak"][..], "track"),
+        (&["track", "deployment", "--produkt", "x"], "--product"),
+        (&["track", "build", "extra"], "extra"),
+        (&["track", "build", "--environment"], "--environment"),
+        (&["--config", "x.yaml", "track", "build"], "VERSIONER_API_KEY"),
+        (&["track"], "deployment"),
+    ] {
+        let run = Versioner::bare().args(args).run();
+        assert_eq!(run.code, 1, "{args:?}: {}", run.all());
+        assert!(run.stderr.contains(hint), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn wrong_usage_on_github_is_an_annotation() {
+    let run = Versioner::bare().env("GITHUB_ACTIONS", "true").args(["track", "deployment", "--produkt", "x"]).run();
+    assert_eq!(run.code, 1);
+    assert!(run.only("error").message.contains("--produkt"), "{}", run.all());
+}
+
+#[test]
+fn every_event_prints_one_line_with_its_sources() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "SUCCESS").run();
+    let first = run.stdout.lines().next().unwrap();
+    for needle in [
+        "product shop (--product)",
+        "version 1.4.2 (--version)",
+        "environment production (--environment)",
+        "status completed (--status)",
+        "key sk_demo_1001_… (VERSIONER_API_KEY)",
+    ] {
+        assert!(first.contains(needle), "{needle}: {first}");
+    }
+}
+
+#[test]
+fn flags_that_mean_nothing_any_more_are_warned_of() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "started").args(["--skip-preflight-checks"]).run();
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("--skip-preflight-checks has no effect any more"), "{}", run.stderr);
+    assert!(sandbox.requests()[0].json().get("skip_preflight_checks").is_none());
+    let run = Versioner::deployment(&sandbox, "success").env("VERSIONER_SKIP_PREFLIGHT_CHECKS", "true").run();
+    assert!(run.stderr.contains("VERSIONER_SKIP_PREFLIGHT_CHECKS has no effect any more"), "{}", run.stderr);
+}
+
+#[test]
+fn json_is_alone_on_stdout() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::github(&sandbox, "success").args(["--json", "--verbose", "--debug"]).run();
+    assert_eq!(run.code, 0);
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+    assert_eq!(run.json()["http_status"], 201);
+    assert!(run.stderr.contains("POST"), "{}", run.stderr);
+}

@@ -1,0 +1,173 @@
+//! Networks that misbehave: retries and their pauses, proxies, names that do not resolve.
+
+use crate::support::Versioner;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use versioner_sandbox::{Reply, Sandbox};
+
+#[test]
+fn a_server_that_recovers_is_waited_for() {
+    for status in [408, 429, 500, 502, 503, 504, 520] {
+        let sandbox = Sandbox::start();
+        sandbox.script([Reply::status(status).header("Retry-After", "0")]);
+        let run = Versioner::deployment(&sandbox, "success").args(["--json"]).run();
+        assert_eq!((run.code, run.json()["attempts"].as_u64()), (0, Some(2)), "{status}: {}", run.stderr);
+        assert!(run.stderr.contains(&format!("{status}")) && run.stderr.contains("trying again in"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_pause_that_is_asked_for_is_made_and_one_that_is_too_long_reported() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(429).header("Retry-After", "1")]);
+    let started = std::time::Instant::now();
+    assert_eq!(Versioner::deployment(&sandbox, "success").run().code, 0);
+    assert!(started.elapsed().as_secs_f64() >= 1.0, "the pause was not made");
+
+    let in_an_hour = (jiff::Timestamp::now().as_second() + 3_600).to_string();
+    for (name, value) in [
+        ("Retry-After", "61"),
+        ("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT"),
+        ("X-RateLimit-Reset", in_an_hour.as_str()),
+    ] {
+        sandbox.clear_requests();
+        sandbox.script([Reply::status(429).header(name, value)]);
+        let run = Versioner::deployment(&sandbox, "success").run();
+        assert_eq!((run.code, sandbox.requests().len()), (1, 1), "{}", run.stderr);
+        assert!(run.stderr.contains("asks to wait"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn an_api_that_is_not_there_is_told_plainly() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let call = |url: &str| {
+        Versioner::bare()
+            .env("VERSIONER_API_KEY", "sk_acme_k1_topsecret")
+            .args([
+                "track",
+                "build",
+                "--product",
+                "a",
+                "--version",
+                "1",
+                "--retries",
+                "0",
+                "--allow-http",
+                "--api-url",
+                url,
+            ])
+            .run()
+    };
+    let refused = call(&format!("http://127.0.0.1:{port}"));
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("API not reached") && refused.stderr.to_lowercase().contains("connection refused"),
+        "{}",
+        refused.stderr
+    );
+    let unknown = call("http://no-such-host.invalid");
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("no-such-host.invalid"), "{}", unknown.stderr);
+}
+
+/// A forward proxy that answers everything with `reply`; gives its address and what it was asked.
+fn proxy(reply: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = vec![0; 65_536];
+            let length = stream.read(&mut request).unwrap_or(0);
+            log.lock().unwrap().push(String::from_utf8_lossy(&request[..length]).into_owned());
+            let _ = stream.write_all(reply.as_bytes());
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn what_a_proxy_answers_is_not_the_apis_word() {
+    for (reply, url, words) in [
+        ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "http://api.example", "407"),
+        ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "https://api.example", "407"),
+        ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "https://api.example", "refused to connect"),
+        (
+            "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
+            "http://api.example",
+            "403",
+        ),
+    ] {
+        let (address, asked) = proxy(reply);
+        let login = format!("http://user:hunter2@{address}");
+        let run = Versioner::bare()
+            .envs(&[("VERSIONER_API_KEY", "sk_acme_k1_topsecret"), ("HTTPS_PROXY", &login), ("HTTP_PROXY", &login)])
+            .args([
+                "track",
+                "build",
+                "--product",
+                "a",
+                "--version",
+                "1",
+                "--retries",
+                "0",
+                "--allow-http",
+                "--json",
+                "--api-url",
+                url,
+            ])
+            .run();
+        assert_eq!((run.code, run.json()["outcome"].as_str()), (1, Some("unreachable")), "{reply}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("he proxy http://{address}")) && run.stderr.contains(words),
+            "{}",
+            run.stderr
+        );
+        assert!(!run.all().contains("hunter2"), "{}", run.all());
+        let asked = asked.lock().unwrap().concat().to_lowercase();
+        assert!(asked.contains("proxy-authorization: basic dxnlcjpodw50zxiy"), "{asked}");
+    }
+}
+
+#[test]
+fn the_apis_own_refusal_through_a_proxy_is_its_own() {
+    let (address, _) = proxy(
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"detail\":\"no\"}",
+    );
+    let run = Versioner::bare()
+        .envs(&[("VERSIONER_API_KEY", "sk_acme_k1_topsecret"), ("http_proxy", &address)])
+        .args(["track", "build", "--product", "a", "--version", "1", "--allow-http", "--api-url", "http://api.example"])
+        .run();
+    assert_eq!(run.code, 4, "{}", run.stderr);
+}
+
+#[test]
+fn loopback_and_exceptions_never_go_through_a_proxy() {
+    let sandbox = Sandbox::start();
+    let (address, asked) = proxy("HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n");
+    let proxies = [("HTTP_PROXY", address.as_str()), ("http_proxy", &address), ("ALL_PROXY", &address)];
+    assert_eq!(Versioner::deployment(&sandbox, "success").envs(&proxies).run().code, 0);
+    let excepted = Versioner::bare()
+        .envs(&proxies)
+        .envs(&[("VERSIONER_API_KEY", "sk_acme_k1_topsecret"), ("NO_PROXY", "other.example,.invalid")])
+        .args([
+            "track",
+            "build",
+            "--product",
+            "a",
+            "--version",
+            "1",
+            "--retries",
+            "0",
+            "--allow-http",
+            "--api-url",
+            "http://api.invalid",
+        ])
+        .run();
+    assert_eq!(excepted.code, 1);
+    assert!(asked.lock().unwrap().is_empty());
+}

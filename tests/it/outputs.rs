@@ -1,0 +1,62 @@
+//! Outputs outside GitHub: a file of lines, JSON, and streams that are closed.
+
+use crate::support::{Versioner, read};
+use serde_json::json;
+use std::fs::File;
+use std::process::Command;
+use versioner_sandbox::{Reply, Sandbox};
+
+#[test]
+fn the_output_file_can_be_sourced_whatever_the_server_says() {
+    let sandbox = Sandbox::start();
+    let evil = "it's $(touch pwned) `touch pwned`; touch pwned\nVERSIONER_OUTCOME=recorded";
+    sandbox.script([Reply::status(423).json(json!({"code": "X\nY=1", "message": evil}))]);
+    let call = Versioner::deployment(&sandbox, "started");
+    let path = call.file("out.env", "EARLIER=1");
+    let call = call.args(["--output-file", &path]);
+    assert_eq!(call.run().code, 5);
+    let text = read(path.as_ref());
+    assert!(text.starts_with("EARLIER=1\nVERSIONER_OUTCOME=blocked\n"), "{text}");
+    let script =
+        ". ./out.env; printf '%s|%s|%s' \"$VERSIONER_OUTCOME\" \"$VERSIONER_HTTP_STATUS\" \"$VERSIONER_BLOCK_MESSAGE\"";
+    let directory = std::path::Path::new(&path).parent().unwrap();
+    let output = Command::new("sh").args(["-c", script]).current_dir(directory).output().unwrap();
+    let expected = "blocked|423|it's $(touch pwned) `touch pwned`; touch pwned VERSIONER_OUTCOME=recorded";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    assert!(!directory.join("pwned").exists());
+}
+
+#[test]
+fn an_output_file_that_cannot_be_written_is_warned_of() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "success").args(["--output-file", "/no/such/dir/out"]).run();
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("output_file (/no/such/dir/out)"), "{}", run.stderr);
+}
+
+#[test]
+fn json_is_typed() {
+    let sandbox = Sandbox::start();
+    let json = Versioner::deployment(&sandbox, "started").args(["--json"]).run().json();
+    assert!(json["http_status"].is_u64() && json["attempts"].is_u64() && json["waited_seconds"].is_u64(), "{json}");
+    assert!(
+        json["deployment_id"].is_string() && json.get("build_id").is_none() && json.get("block_code").is_none(),
+        "{json}"
+    );
+}
+
+#[test]
+fn a_closed_or_full_stdout_changes_nothing() {
+    let sandbox = Sandbox::start();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = Versioner::deployment(&sandbox, "success").command().stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.matches("stdout cannot be written").count(), 1, "{stderr}");
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Versioner::deployment(&sandbox, "success").command().stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(sandbox.requests().len(), 2);
+}

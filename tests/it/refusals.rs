@@ -1,0 +1,161 @@
+//! Refusals, blocks and failures: how many requests, which exit code, which outcome, and that nothing is called
+//! recorded that is not.
+
+use crate::support::Versioner;
+use serde_json::json;
+use versioner_sandbox::{Fault, Reply, Sandbox};
+
+/// Words that would claim success.
+const CLAIMS: [&str; 3] = ["Recorded:", "tracked", "successfully"];
+
+struct Case {
+    name: &'static str,
+    reply: Reply,
+    outcome: &'static str,
+    strict: i32,
+    lenient: i32,
+    requests: usize,
+}
+
+fn case(name: &'static str, reply: Reply, outcome: &'static str, strict: i32, lenient: i32, requests: usize) -> Case {
+    Case { name, reply, outcome, strict, lenient, requests }
+}
+
+fn cases() -> Vec<Case> {
+    let detail = |status| Reply::status(status).json(json!({"detail": "no"}));
+    vec![
+        case("300", Reply::status(300), "refused", 4, 0, 1),
+        case("302", Reply::status(302).header("Location", "/login"), "refused", 4, 0, 1),
+        case("307", Reply::status(307).header("Location", "https://elsewhere.example/"), "refused", 4, 0, 1),
+        case("400", detail(400), "refused", 4, 0, 1),
+        case("401", detail(401), "refused", 4, 0, 1),
+        case("403", detail(403), "refused", 4, 0, 1),
+        case("403 page", Reply::status(403).body("<html>forbidden</html>"), "refused", 4, 0, 1),
+        case("404", detail(404), "refused", 4, 0, 1),
+        case("plain 409", detail(409), "refused", 4, 0, 1),
+        case("418", detail(418), "refused", 4, 0, 1),
+        case(
+            "422",
+            Reply::status(422).json(json!({"detail": [{"loc": ["body", "version"], "msg": "bad", "type": "x"}]})),
+            "refused",
+            4,
+            0,
+            1,
+        ),
+        case("block 409", Reply::status(409).json(json!({"error": "deployment_blocked"})), "blocked", 5, 5, 1),
+        case("block 423", Reply::status(423), "blocked", 5, 5, 1),
+        case("block 428", Reply::status(428).body("<html>"), "blocked", 5, 5, 1),
+        case(
+            "423 cut short",
+            Reply::status(423).json(json!({"message": "frozen"})).with_fault(Fault::Cut),
+            "blocked",
+            5,
+            5,
+            2,
+        ),
+        case("429", detail(429), "unreachable", 1, 0, 2),
+        case("429 for an hour", detail(429).header("Retry-After", "3600"), "unreachable", 1, 0, 1),
+        case("500", detail(500), "unreachable", 1, 0, 2),
+        case("501", detail(501), "unreachable", 1, 0, 1),
+        case("503", Reply::status(503), "unreachable", 1, 0, 2),
+        case("522", Reply::status(522).body("<html>"), "unreachable", 1, 0, 2),
+        case("200 page", Reply::status(200).body("<html>log in</html>"), "unreachable", 1, 0, 1),
+        case(
+            "200 cut short",
+            Reply::status(200).json(json!({"id": "x"})).with_fault(Fault::Cut),
+            "unreachable",
+            1,
+            0,
+            2,
+        ),
+        case("200 huge", Reply::status(200).body_bytes(3_000_000), "unreachable", 1, 0, 1),
+        case("closed", Reply::fault(Fault::Close), "unreachable", 1, 0, 2),
+        case("garbage", Reply::fault(Fault::Garbage), "unreachable", 1, 0, 2),
+    ]
+}
+
+#[test]
+fn each_reply_has_its_exit_code_and_number_of_requests() {
+    for Case { name, reply, outcome, strict, lenient, requests } in cases() {
+        for (setting, code) in [("true", strict), ("false", lenient)] {
+            let sandbox = Sandbox::start();
+            sandbox.script([reply.clone().times(9)]);
+            let run = Versioner::deployment(&sandbox, "started")
+                .args(["--json", "--retries", "1"])
+                .args([format!("--fail-on-api-error={setting}")])
+                .run();
+            assert_eq!(run.code, code, "{name}, {setting}: {}", run.stderr);
+            assert_eq!(sandbox.requests().len(), requests, "{name}: {}", run.stderr);
+            assert_eq!(run.json()["outcome"], outcome, "{name}");
+            assert_eq!(run.json()["attempts"], requests, "{name}");
+            for claim in CLAIMS {
+                assert!(!run.all().contains(claim), "{name} claims success: {}", run.all());
+            }
+            if outcome != "blocked" && setting == "false" {
+                assert!(run.stderr.contains("NOT recorded"), "{name}: {}", run.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tries_of_one_event_carry_one_key_and_another_event_another() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(503)]);
+    assert_eq!(Versioner::deployment(&sandbox, "success").run().code, 0);
+    assert_eq!(Versioner::deployment(&sandbox, "success").run().code, 0);
+    let requests = sandbox.requests();
+    let keys: Vec<_> = requests.iter().map(|request| request.header("idempotency-key").unwrap()).collect();
+    assert_eq!(keys.len(), 3);
+    assert_eq!(keys[0], keys[1]);
+    assert_ne!(keys[1], keys[2]);
+}
+
+#[test]
+fn a_lost_reply_is_asked_for_again_and_recorded_once() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::fault(Fault::LoseReply)]);
+    let run = Versioner::deployment(&sandbox, "started").args(["--json"]).run();
+    assert_eq!((run.code, run.json()["outcome"].as_str()), (0, Some("recorded")), "{}", run.stderr);
+    assert_eq!(run.json()["gate"], "passed");
+}
+
+#[test]
+fn a_reply_that_never_comes_ends_with_the_request_timeout() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::fault(Fault::Hang)]);
+    let run = Versioner::deployment(&sandbox, "success").args(["--request-timeout", "200ms", "--retries", "0"]).run();
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("request_timeout") && run.stderr.contains("may have recorded"), "{}", run.stderr);
+}
+
+#[test]
+fn a_refused_redirect_names_its_target_without_credentials() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(302).header("Location", "https://user:hunter2@login.example/sso?token=hunter2")]);
+    let run = Versioner::deployment(&sandbox, "success").run();
+    assert_eq!(run.code, 4);
+    assert!(run.stderr.contains("https://login.example/sso") && !run.all().contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn an_immutable_version_says_which_commit_was_sent_and_what_to_do() {
+    let sandbox = Sandbox::start();
+    let call = |sha: &str| Versioner::deployment(&sandbox, "success").args(["--scm-sha", sha]).run();
+    assert_eq!(call(&"a".repeat(40)).code, 0);
+    let run = call(&"b".repeat(40));
+    assert_eq!(run.code, 4);
+    for needle in ["already exists with different SHA", &"b".repeat(40), "--scm-sha", "scm_sha to none"] {
+        assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
+    }
+    assert_eq!(call("none").code, 0, "the advice works");
+}
+
+#[test]
+fn a_failed_status_fails_the_job_without_a_subcommand_alone() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::github(&sandbox, "failure").run();
+    assert_eq!((run.code, run.outputs()["outcome"].as_str()), (1, "recorded"), "{}", run.all());
+    assert_eq!(Versioner::github(&sandbox, "cancelled").run().code, 0);
+    assert_eq!(Versioner::deployment(&sandbox, "failure").run().code, 0);
+}

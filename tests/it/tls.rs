@@ -1,0 +1,153 @@
+//! TLS against a real server with an authority of its own, also through a forward proxy with CONNECT.
+
+use crate::support::{Run, Versioner};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use versioner_sandbox::{Options, Sandbox, Tls};
+
+fn sandbox() -> Sandbox {
+    Sandbox::start_with(Options { tls: Tls::PrivateCa, ..Options::default() }).unwrap()
+}
+
+fn call(sandbox: &Sandbox) -> Versioner {
+    Versioner::deployment(sandbox, "success").args(["--retries", "0"])
+}
+
+fn with_ca(sandbox: &Sandbox, variable: &str) -> Run {
+    let call = call(sandbox);
+    let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
+    call.env(variable, &path).run()
+}
+
+#[test]
+fn an_unknown_authority_is_refused_in_words() {
+    let sandbox = sandbox();
+    let run = call(&sandbox).run();
+    assert_eq!(run.code, 1);
+    for needle in ["localhost cannot be trusted", "authority that is not trusted here", "ca_bundle"] {
+        assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn an_unknown_authority_is_not_asked_again() {
+    let sandbox = sandbox();
+    let run = Versioner::deployment(&sandbox, "success").args(["--json"]).run();
+    assert_eq!((run.code, run.json()["attempts"].as_u64()), (1, Some(1)));
+}
+
+#[test]
+fn an_authority_that_is_named_is_trusted() {
+    let sandbox = sandbox();
+    for variable in ["VERSIONER_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+        let run = with_ca(&sandbox, variable);
+        assert_eq!(run.code, 0, "{variable}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_directory_of_authorities_is_trusted() {
+    let sandbox = sandbox();
+    let call = call(&sandbox);
+    // The name that openssl's c_rehash would give: directories hold certificates under their hashes.
+    let path = call.file("certs/0a1b2c3d.0", sandbox.ca_pem().unwrap());
+    let directory = std::path::Path::new(&path).parent().unwrap().display().to_string();
+    let run = call.env("SSL_CERT_DIR", &directory).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let sandbox = sandbox();
+    let call = call(&sandbox);
+    let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
+    let elsewhere = sandbox.url().replace("localhost", "127.0.0.2");
+    let run = call.env("VERSIONER_CA_BUNDLE", &path).args(["--api-url", &elsewhere]).run();
+    assert_eq!(run.code, 1, "{}", run.stderr);
+}
+
+#[test]
+fn a_bundle_without_certificates_is_an_error_of_that_setting() {
+    let sandbox = sandbox();
+    let call = call(&sandbox);
+    let path = call.file("ca.pem", "not a certificate");
+    let run = call.env("VERSIONER_CA_BUNDLE", &path).run();
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("ca_bundle (from VERSIONER_CA_BUNDLE)") && run.stderr.contains("PEM file"),
+        "{}",
+        run.stderr
+    );
+    // A file that only some other tool cares about is no error.
+    let run = with_ca(&sandbox, "VERSIONER_CA_BUNDLE");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+/// Whether the process opened the system's store, by its system calls.
+#[test]
+fn the_systems_store_is_read_only_where_the_built_in_roots_do_not_suffice() {
+    let sandbox = sandbox();
+    let with_bundle = call(&sandbox);
+    let path = with_bundle.file("ca.pem", sandbox.ca_pem().unwrap());
+    let with_bundle = with_bundle.env("VERSIONER_CA_BUNDLE", &path);
+    assert!(!opens_system_store(&with_bundle), "read although the first roots suffice");
+    assert!(opens_system_store(&call(&sandbox)), "not read although the first roots do not suffice");
+}
+
+fn opens_system_store(call: &Versioner) -> bool {
+    let log = call.dir.path().join("strace");
+    let plain = call.command();
+    let mut traced = std::process::Command::new("strace");
+    traced
+        .args(["-f", "-e", "trace=open,openat,statx,stat", "-o"])
+        .arg(&log)
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    traced.env_clear().current_dir(call.dir.path()).stdin(std::process::Stdio::null());
+    for (name, value) in plain.get_envs() {
+        traced.env(name, value.unwrap_or_default());
+    }
+    traced.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    traced.output().expect("strace is installed (apt-get install strace)");
+    crate::support::read(&log).contains("/etc/ssl/certs/ca-certificates.crt")
+}
+
+/// A forward proxy that connects whoever asks to the sandbox, whatever host was named.
+fn connect_proxy(to: std::net::SocketAddr) -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (asked, log) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut client = stream.unwrap();
+            let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+            asked.send(lines.next().unwrap().unwrap()).unwrap();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+            let mut server = TcpStream::connect(to).unwrap();
+            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+            std::thread::spawn(move || std::io::copy(&mut server, &mut client));
+        }
+    });
+    (address, log)
+}
+
+#[test]
+fn tls_goes_through_a_forward_proxy_and_is_still_verified() {
+    let sandbox = sandbox();
+    let (address, asked) = connect_proxy(sandbox.addr());
+    // The certificate is for localhost, so a host of another name is refused, but only after the proxy connected.
+    let call = call(&sandbox);
+    let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
+    let run = call
+        .env("VERSIONER_CA_BUNDLE", &path)
+        .env("HTTPS_PROXY", &format!("http://{address}"))
+        .args(["--api-url", "https://api.example"])
+        .run();
+    assert_eq!(asked.recv().unwrap(), "CONNECT api.example:443 HTTP/1.1");
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("other host names") && run.stderr.contains(&address), "{}", run.stderr);
+    assert!(sandbox.requests().is_empty());
+}
