@@ -1,0 +1,122 @@
+//! One step as GitHub runs it and shows it: log, annotation, summary.
+//!
+//! Owns: the step's environment, and turning workflow commands and the summary's HTML into text for a terminal.
+
+use anyhow::Context as _;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use versioner_sandbox::Sandbox;
+
+/// A step that is about to run.
+pub(crate) struct Step {
+    binary: PathBuf,
+    summary: PathBuf,
+    environment: BTreeMap<String, String>,
+}
+
+/// What a person sees of a step.
+pub(crate) struct Shown {
+    pub(crate) code: i32,
+    log: Vec<String>,
+    annotations: Vec<String>,
+    summary: String,
+}
+
+impl Step {
+    pub(crate) fn new(binary: &Path, directory: &Path, sandbox: &Sandbox) -> Self {
+        let file = |name: &str| directory.join(name).display().to_string();
+        let pairs = [
+            ("GITHUB_ACTIONS", "true".to_owned()),
+            ("GITHUB_REPOSITORY", "octo/shop".to_owned()),
+            ("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567".to_owned()),
+            ("GITHUB_REF", "refs/heads/main".to_owned()),
+            ("GITHUB_RUN_ID", "1234567890".to_owned()),
+            ("GITHUB_RUN_NUMBER", "42".to_owned()),
+            ("GITHUB_SERVER_URL", "https://github.com".to_owned()),
+            ("GITHUB_ACTOR", "mona".to_owned()),
+            ("GITHUB_WORKFLOW", "Deploy".to_owned()),
+            ("GITHUB_OUTPUT", file("output")),
+            ("GITHUB_STEP_SUMMARY", file("summary")),
+            ("INPUT_API_URL", sandbox.url()),
+            ("INPUT_API_KEY", sandbox.key().to_owned()),
+            ("INPUT_VERSION", "1.4.2".to_owned()),
+        ];
+        let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { binary: binary.to_owned(), summary: directory.join("summary"), environment }
+    }
+
+    pub(crate) fn input(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(format!("INPUT_{}", name.to_uppercase()), value.to_owned());
+        self
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<Shown> {
+        fs::write(&self.summary, "").context("the step's summary file")?;
+        let output = Command::new(&self.binary)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("{} could not be run", self.binary.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let (commands, log): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("::"));
+        Ok(Shown {
+            code: output.status.code().unwrap_or(-1),
+            log: log.into_iter().map(str::to_owned).collect(),
+            annotations: commands.into_iter().filter_map(annotation).collect(),
+            summary: plain(&fs::read_to_string(&self.summary)?),
+        })
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.log {
+            writeln!(f, "   {line}")?;
+        }
+        for annotation in &self.annotations {
+            writeln!(f, "\n   annotation on the run's page:")?;
+            write_indented(f, annotation)?;
+        }
+        writeln!(f, "\n   job summary:")?;
+        write_indented(f, &self.summary)?;
+        writeln!(f)
+    }
+}
+
+fn write_indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| writeln!(f, "     │ {line}"))
+}
+
+/// What GitHub makes of `::error title=…::message`.
+fn annotation(line: &str) -> Option<String> {
+    let (head, message) = line.strip_prefix("::")?.split_once("::")?;
+    let (level, properties) = head.split_once(' ')?;
+    let title = properties.strip_prefix("title=")?;
+    let unescaped = format!("{}: {title}\n{message}", level.to_uppercase())
+        .replace("%0A", "\n")
+        .replace("%3A", ":")
+        .replace("%2C", ",")
+        .replace("%25", "%");
+    Some(unescaped)
+}
+
+/// The summary without its tags, and with its character references resolved.
+fn plain(html: &str) -> String {
+    let spaced = html.replace("</th><td>", ": ").replace("<li>", "• ");
+    let mut out = String::new();
+    let mut rest = spaced.as_str();
+    while let Some(at) = rest.find(['<', '&']) {
+        out.push_str(&rest[..at]);
+        let end = if rest[at..].starts_with('<') { '>' } else { ';' };
+        let Some(length) = rest[at..].find(end) else { break };
+        if let Some(code) = rest[at..at + length].strip_prefix("&#") {
+            out.extend(code.parse().ok().and_then(char::from_u32));
+        }
+        rest = &rest[at + length + 1..];
+    }
+    out + rest
+}
