@@ -1,7 +1,7 @@
 //! The order of things: command line, settings, event, request, report. No logic of its own.
 
 use crate::api::reply::Verdict;
-use crate::api::{Answer, Client};
+use crate::api::{Answer, Client, Progress};
 use crate::check;
 use crate::ci::System;
 use crate::ci::surface::Level;
@@ -10,16 +10,22 @@ use crate::clock::Clock;
 use crate::console::Console;
 use crate::env::Env;
 use crate::event::Payload;
+use crate::gate;
+use crate::gate::wait::{Ask, End, Wait};
 use crate::outcome::Outcome;
+use crate::report;
 use crate::report::card::Card;
 use crate::report::outputs::Outputs;
 use crate::report::subject::Subject;
-use crate::report::{self};
 use crate::secret::Redactor;
-use crate::settings::{self, Action, Settings};
+use crate::settings::{self, Action, EventType, Settings};
+use crate::signals::{Signal, Signals};
 use crate::status::Status;
+use crate::when::spelled_duration;
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Does what `args` and `env` ask for, in `directory`, and gives the exit code.
 pub async fn run(args: impl IntoIterator<Item = OsString>, env: &Env, directory: &Path) -> u8 {
@@ -53,7 +59,7 @@ async fn act(
     console: &mut Console,
 ) -> (Outcome, bool) {
     let context = system.context(env, directory);
-    let reading = settings::read(invocation, env, &context);
+    let reading = settings::read(invocation, env, &context, Clock::system().now());
     if let Some(key) = &reading.key {
         console.hide(Redactor::new(key));
     }
@@ -87,13 +93,95 @@ async fn act(
         Action::Report { subcommand } => {
             let subject = Subject { settings };
             console.line(&subject.line());
-            let mut rng = fastrand::Rng::new();
-            let answer =
-                client.send(settings.described.event_type, &payload, None, Clock::system(), &mut rng, console).await;
-            tell(console, invocation, subject, &answer);
-            (outcome(&answer, settings, subcommand), lenient)
+            let mut wait = Wait::default();
+            match ask(console, &client, settings, &payload, &mut wait).await {
+                Ok((answer, end)) => {
+                    tell(console, invocation, subject, &answer, &wait, &end);
+                    // Once blocked, nothing but a success is leave to deploy.
+                    (outcome(&answer, settings, subcommand), lenient && wait.block.is_none())
+                }
+                Err(signal) => {
+                    tell_interrupted(console, invocation, subject, &wait, signal);
+                    (Outcome::Interrupted { signal: signal.number }, false)
+                }
+            }
         }
     }
+}
+
+/// Sends the event and waits as the settings say, or until a signal comes.
+async fn ask(
+    console: &mut Console,
+    client: &Client,
+    settings: &Settings,
+    payload: &Payload,
+    wait: &mut Wait,
+) -> Result<(Answer, End), Signal> {
+    let mut rng = fastrand::Rng::new();
+    let mut asker =
+        Asker { console, client, event_type: settings.described.event_type, payload, rng: rng.fork(), last_line: None };
+    let answered = gate::wait::pass(&mut asker, &settings.waiting, Clock::system(), &mut rng, wait);
+    let Ok(mut signals) = Signals::listen() else {
+        return Ok(answered.await);
+    };
+    tokio::select! {
+        biased;
+        signal = signals.next() => Err(signal),
+        answered = answered => Ok(answered),
+    }
+}
+
+/// Asks the API, and speaks through the console.
+struct Asker<'a> {
+    console: &'a mut Console,
+    client: &'a Client,
+    event_type: EventType,
+    payload: &'a Payload,
+    rng: fastrand::Rng,
+    /// When a line about a wait was last said; nothing before there is one.
+    last_line: Option<Instant>,
+}
+
+impl Ask for Asker<'_> {
+    async fn ask(&mut self, deadline: Option<Instant>) -> Answer {
+        let mut progress = Quiet { console: self.console, last_line: &mut self.last_line };
+        self.client.send(self.event_type, self.payload, deadline, Clock::system(), &mut self.rng, &mut progress).await
+    }
+
+    fn say(&mut self, line: &str) {
+        self.last_line = Some(Instant::now());
+        self.console.line(line);
+    }
+}
+
+/// The console, which says no more than one line in ten seconds about tries while it waits.
+struct Quiet<'a> {
+    console: &'a mut Console,
+    last_line: &'a mut Option<Instant>,
+}
+
+impl Progress for Quiet<'_> {
+    fn retrying(&mut self, line: &str) {
+        match self.last_line {
+            Some(last) if last.elapsed() < Duration::from_secs(10) => self.console.verbose(|| line.to_owned()),
+            Some(last) => {
+                *last = Instant::now();
+                self.console.line(line);
+            }
+            None => self.console.line(line),
+        }
+    }
+
+    fn debug(&mut self, line: &dyn Fn() -> String) {
+        self.console.debug(line);
+    }
+}
+
+/// Tells what was under way when a signal came.
+fn tell_interrupted(console: &Console, invocation: &Invocation, subject: Subject<'_>, wait: &Wait, signal: Signal) {
+    let card = report::interrupted_card(subject, wait, signal.name);
+    show(console, &card);
+    hand_on(console, invocation, subject, &card, report::interrupted_outputs(subject, wait));
 }
 
 /// Asks the API whether it is up, and says so.
@@ -125,19 +213,32 @@ fn outcome(answer: &Answer, settings: &Settings, subcommand: bool) -> Outcome {
 }
 
 /// Tells people and machines what came of the event.
-fn tell(console: &Console, invocation: &Invocation, subject: Subject<'_>, answer: &Answer) {
+fn tell(console: &Console, invocation: &Invocation, subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End) {
     let now = Clock::system().now();
-    let card = report::card(subject, answer, now);
+    let card = report::card(subject, answer, wait, end, now);
     show(console, &card);
     if let Verdict::Recorded(receipt) = &answer.verdict {
+        if let Some(waited) = wait.waited {
+            let waited = spelled_duration(waited);
+            console.annotate(
+                Level::Notice,
+                "The wait is over",
+                &format!("{} may go on, after {waited}.", subject.name()),
+            );
+        }
         for (title, message) in report::violations(receipt) {
             console.annotate(Level::Warning, &title, &message);
         }
     }
+    hand_on(console, invocation, subject, &card, report::outputs(subject, answer, wait, now));
+}
+
+/// Writes the summary and the outputs.
+fn hand_on(console: &Console, invocation: &Invocation, subject: Subject<'_>, card: &Card, outputs: Outputs) {
     if subject.settings.summary && console.has_summary() {
         console.summarise(&card.scrubbed(|text| console.scrub(text)).markdown());
     }
-    let outputs = report::outputs(subject, answer, now).scrubbed(|text| console.scrub(text));
+    let outputs = outputs.scrubbed(|text| console.scrub(text));
     console.hand_on(&outputs.pairs());
     if let Some(path) = &subject.settings.output_file
         && let Err(problem) = outputs.append_to(path)

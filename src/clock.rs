@@ -42,7 +42,8 @@ impl Clock {
 pub struct ServerClock(Option<SignedDuration>);
 
 impl ServerClock {
-    /// From a reply's `Date` header, received at `now`.
+    /// From a reply's `Date` header, received at `now`. The header tells whole seconds and was written before it was
+    /// received: the server's clock may be up to a second, and the way, further. So who waits by it is never early.
     #[must_use]
     pub fn of_date(date: Option<&str>, now: Timestamp) -> Self {
         let read = || Timestamp::try_from(httpdate::parse_http_date(date?).ok()?).ok();
@@ -75,7 +76,7 @@ mod tests {
         let now: Timestamp = "2025-10-28T15:00:00Z".parse().unwrap();
         let server = |date| ServerClock::of_date(date, now).at(now).to_string();
         assert_eq!(server(Some("Tue, 28 Oct 2025 14:00:00 GMT")), "2025-10-28T14:00:00Z");
-        assert_eq!(server(Some("Tue, 28 Oct 2025 14:59:59 GMT")), "2025-10-28T15:00:00Z");
+        assert_eq!(server(Some("Tue, 28 Oct 2025 14:59:59 GMT")), "2025-10-28T14:59:59Z");
         assert_eq!(server(Some("Thu, 28 Oct 1999 14:00:00 GMT")), "1999-10-28T14:00:00Z");
         assert_eq!(server(Some("yesterday")), "2025-10-28T15:00:00Z");
         assert_eq!(server(None), "2025-10-28T15:00:00Z");

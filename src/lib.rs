@@ -17,6 +17,7 @@ pub mod report;
 pub mod retry;
 pub mod secret;
 pub mod settings;
+pub mod signals;
 pub mod status;
 pub mod text;
 pub mod when;

@@ -18,6 +18,11 @@ pub enum Outcome {
     Refused,
     /// The API was not reached.
     Unreachable,
+    /// A signal of this number ended it.
+    Interrupted {
+        /// 2 for SIGINT, 15 for SIGTERM.
+        signal: u8,
+    },
     /// The call could not be understood, or a setting could not.
     Misconfigured,
 }
@@ -33,6 +38,8 @@ impl Outcome {
             Self::Refused if fail_on_api_error => 4,
             Self::Unreachable | Self::Refused => 0,
             Self::Blocked => 5,
+            // What a shell says of a command that a signal ended.
+            Self::Interrupted { signal } => 128 + signal,
         }
     }
 }
@@ -51,6 +58,8 @@ mod tests {
             (Outcome::Refused, 4, 0),
             (Outcome::Unreachable, 1, 0),
             (Outcome::Misconfigured, 1, 1),
+            (Outcome::Interrupted { signal: 2 }, 130, 130),
+            (Outcome::Interrupted { signal: 15 }, 143, 143),
         ];
         for (outcome, strict, lenient) in cases {
             assert_eq!((outcome.exit_code(true), outcome.exit_code(false)), (strict, lenient), "{outcome:?}");

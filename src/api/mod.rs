@@ -35,6 +35,8 @@ pub struct Answer {
     pub requests: u32,
     /// The server's clock, as far as a reply told it.
     pub server_clock: ServerClock,
+    /// A pause that the server asked for, and that was too long to make.
+    pub asked_pause: Option<Duration>,
     /// When the first try was sent, by our clock, that got no reply and may have been recorded.
     pub unanswered_since: Option<Timestamp>,
 }
@@ -168,7 +170,8 @@ impl Client {
             if let Verdict::Unreachable(Unreached { may_be_recorded: true, .. }) = &verdict {
                 unanswered_since.get_or_insert(sent);
             }
-            let mut answer = Answer { verdict, http_status, requests, server_clock, unanswered_since };
+            let mut answer =
+                Answer { verdict, http_status, requests, server_clock, asked_pause: None, unanswered_since };
             if !again {
                 return answer;
             }
@@ -231,6 +234,7 @@ impl Answer {
     }
 
     fn add_asked_pause(&mut self, pause: Duration) {
+        self.asked_pause = Some(pause);
         if let Verdict::Unreachable(unreached) = &mut self.verdict {
             let spelled = spelled_duration(pause);
             unreached.what.push_str(&format!(", and asks to wait {spelled} before the next try"));

@@ -43,6 +43,7 @@ fn context(env: &Env) -> Context {
         actor_email: first(env, &["GITLAB_USER_EMAIL"]),
         actor_name: first(env, &["GITLAB_USER_NAME"]),
         started_at: first(env, &["CI_JOB_STARTED_AT"]),
+        job_timeout: first(env, &["CI_JOB_TIMEOUT"]),
         by_hand: env
             .get("CI_PIPELINE_SOURCE")
             .filter(|source| *source == "web")

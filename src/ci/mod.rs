@@ -98,6 +98,8 @@ pub struct Context {
     pub actor_name: Option<Found>,
     /// When the job began, RFC 3339.
     pub started_at: Option<Found>,
+    /// The longest that the job may take, in seconds.
+    pub job_timeout: Option<Found>,
     /// The system's name for the API.
     pub source_system: Option<Found>,
     /// `vi_…` keys for the event's metadata, as the system gives them.

@@ -6,15 +6,30 @@ use super::card::Card;
 use super::subject::Subject;
 use crate::api::block::{Block, Kind};
 use crate::ci::surface::Level;
-use crate::gate::{Until, until};
-use crate::when::Moment;
+use crate::gate::{Suspicion, Until, Why, setting, suspicion, until};
+use crate::when::{Moment, spelled_duration};
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use std::time::Duration;
 
-/// The card for `block`, at `now` by the server's clock.
+/// What is known beside the block itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// The server's clock.
+    pub now: Timestamp,
+    /// Why it fails the job.
+    pub why: Why,
+    /// How long it was waited for.
+    pub waited: Option<Duration>,
+    /// When, by the server's clock, a try of ours was sent that got no reply.
+    pub unanswered_since: Option<Timestamp>,
+}
+
+/// The card for `block`.
 #[must_use]
-pub fn card(subject: Subject<'_>, block: &Block, now: Timestamp) -> Card {
+pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances) -> Card {
     let described = subject.described();
+    let now = circumstances.now;
     let mut card = Card::new(Level::Error, format!("Blocked: {} ({})", subject.name(), what_blocks(block)));
     card.lead.push(match &block.message {
         Some(message) => message.clone(),
@@ -27,12 +42,50 @@ pub fn card(subject: Subject<'_>, block: &Block, now: Timestamp) -> Card {
             described.status.value
         ));
     }
+    let rules = &subject.settings.waiting;
+    let suspicion = suspicion(block, rules.conflict_max_age, now, circumstances.unanswered_since);
+    card.lead.extend(suspicion.map(|suspicion| match suspicion {
+        Suspicion::OurOwn => "That deployment began after a request of this job that got no reply: it is probably this job's \
+                              own, recorded although its reply was lost, and would be waited for in vain."
+            .to_owned(),
+        Suspicion::Dead(age) => format!(
+            "That deployment began {} ago, longer than conflict_max_age ({}): its job has probably died without saying so, and \
+             it would be waited for in vain.",
+            spelled_duration(age),
+            spelled_duration(rules.conflict_max_age)
+        ),
+    }));
+    card.lead.extend(in_vain(block, circumstances, rules.timeout));
     facts(&mut card, subject, block, now);
-    card.next = next_steps(subject, block, now);
+    card.next = next_steps(subject, block, now, suspicion);
+    if circumstances.why == Why::Setting && suspicion.is_none() && !described.status.value.is_end() {
+        card.next.push(format!(
+            "Or let the job wait by itself: set on_block to wait ({} for this kind of block alone), and wait_timeout.",
+            setting(block.kind)
+        ));
+    }
     card
 }
 
-fn what_blocks(block: &Block) -> String {
+/// Why waiting did not help.
+fn in_vain(block: &Block, circumstances: Circumstances, timeout: Duration) -> Option<String> {
+    let limit = spelled_duration(timeout);
+    let waited =
+        circumstances.waited.map_or_else(String::new, |waited| format!(" Waited {}.", spelled_duration(waited)));
+    match circumstances.why {
+        Why::Setting | Why::Suspicious(_) if waited.is_empty() => None,
+        Why::Setting => Some(format!("The reason has changed, and {} is fail.{waited}", setting(block.kind))),
+        Why::Suspicious(_) => Some(waited.trim().to_owned()),
+        Why::BeyondDeadline => Some(format!(
+            "Not waited for to its end: it lasts longer than may be waited (wait_timeout, {limit}).{waited}"
+        )),
+        Why::DeadlineReached => Some(format!("Waited in vain: wait_timeout ({limit}) is over.{waited}")),
+    }
+}
+
+/// Names what blocks, in a few words.
+#[must_use]
+pub fn what_blocks(block: &Block) -> String {
     let named = |what: &str| block.rule().map_or_else(|| what.to_owned(), |rule| format!("{what} {rule}"));
     let details = &block.details;
     match block.kind {
@@ -152,7 +205,7 @@ fn short(moment: Moment) -> String {
     spelled.split(" = ").next().unwrap_or_default().trim_end_matches(" (now)").to_owned()
 }
 
-fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp) -> Vec<String> {
+fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp, suspicion: Option<Suspicion>) -> Vec<String> {
     let details = &block.details;
     let described = subject.described();
     let environment = described.environment.as_ref().map_or_else(String::new, |found| crate::text::shown(&found.value));
@@ -172,6 +225,15 @@ fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp) -> Vec<String
         Until::Unknown => "Run this job again once the rule allows it.".to_owned(),
     };
     match block.kind {
+        Kind::Conflict if suspicion.is_some() => {
+            let own =
+                Some(crate::text::shown(&described.version.value)).filter(|_| suspicion == Some(Suspicion::OurOwn));
+            let version = details.conflicting_version.as_deref().or(own.as_deref());
+            vec![
+                format!("Make sure that nothing deploys to {environment} at the moment."),
+                format!("Then close that deployment, and run this job again: {}", subject.closing_command(version)),
+            ]
+        }
         Kind::Conflict => vec![
             "Wait until the other deployment has ended, then run this job again.".to_owned(),
             format!(

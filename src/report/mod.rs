@@ -11,25 +11,50 @@ pub mod subject;
 use crate::api::Answer;
 use crate::api::reply::{Receipt, Verdict};
 use crate::ci::surface::Level;
-use crate::gate::{Until, until};
+use crate::gate::wait::{End, Wait};
+use crate::gate::{Until, Why, until};
 use crate::settings::EventType;
 use crate::text::shown;
+use crate::when::spelled_duration;
+use blocked::Circumstances;
 use card::Card;
 use jiff::Timestamp;
 use outputs::Outputs;
 use refused::{Severity, refusal_card, unreached_card};
 use subject::Subject;
 
-/// The card for `answer`, at `now` by our clock.
+/// The card for `answer`, which `wait` led to and `end` ended, at `now` by our clock.
 #[must_use]
-pub fn card(subject: Subject<'_>, answer: &Answer, now: Timestamp) -> Card {
-    let severity = if subject.settings.fail_on_api_error { Severity::Fails } else { Severity::Excused };
-    match &answer.verdict {
+pub fn card(subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End, now: Timestamp) -> Card {
+    // Once blocked, nothing but a success is leave to deploy.
+    let excused = !subject.settings.fail_on_api_error && wait.block.is_none();
+    let severity = if excused { Severity::Excused } else { Severity::Fails };
+    let mut card = match &answer.verdict {
         Verdict::Recorded(receipt) => recorded_card(subject, receipt),
-        Verdict::Blocked(block) => blocked::card(subject, block, answer.server_clock.at(now)),
+        Verdict::Blocked(block) => {
+            let why = match end {
+                End::Blocked(why) => *why,
+                End::Answered => Why::Setting,
+            };
+            let server = |at| answer.server_clock.at(at);
+            let unanswered_since = answer.unanswered_since.map(server);
+            blocked::card(
+                subject,
+                block,
+                Circumstances { now: server(now), why, waited: wait.waited, unanswered_since },
+            )
+        }
         Verdict::Refused(refusal) => refusal_card(subject, refusal, severity),
         Verdict::Unreachable(unreached) => unreached_card(subject, unreached, answer.requests, severity),
+    };
+    if let Some(waited) = wait.waited {
+        card.fact("Waited", Some(format!("{} ({} requests)", spelled_duration(waited), answer.requests)));
+        for stage in &wait.stages {
+            let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            card.fact("Waited for", Some(format!("{}: {} to {} UTC", stage.what, time(stage.from), time(stage.to))));
+        }
     }
+    card
 }
 
 /// The card for a recorded event; with rules that only report, if any were violated.
@@ -78,13 +103,13 @@ fn link(subject: Subject<'_>, receipt: &Receipt) -> Option<String> {
     }
 }
 
-/// The outputs for `answer`, at `now` by our clock.
+/// The outputs for `answer`, which `wait` led to, at `now` by our clock.
 #[must_use]
-pub fn outputs(subject: Subject<'_>, answer: &Answer, now: Timestamp) -> Outputs {
+pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestamp) -> Outputs {
     let mut outputs = Outputs {
         http_status: answer.http_status,
         attempts: Some(answer.requests),
-        waited_seconds: Some(0),
+        waited_seconds: Some(wait.waited.map_or(0, |waited| waited.as_secs_f64().round() as u64)),
         ..Outputs::default()
     };
     let (outcome, gate) = match &answer.verdict {
@@ -114,7 +139,37 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, now: Timestamp) -> Outputs
         Verdict::Refused(_) => ("refused", "not_checked"),
         Verdict::Unreachable(_) => ("unreachable", "not_checked"),
     };
+    let gate = if wait.block.is_some() && gate == "not_checked" { "blocked" } else { gate };
     outputs.outcome = Some(outcome);
     outputs.gate = subject.is_gate().then_some(gate);
     outputs
+}
+
+/// The card for a call that a signal ended.
+#[must_use]
+pub fn interrupted_card(subject: Subject<'_>, wait: &Wait, signal: &str) -> Card {
+    let what = match &wait.block {
+        Some(block) => format!("while it waited for this to end: {}", blocked::what_blocks(block)),
+        None => "while its request was under way: the server may have recorded the event".to_owned(),
+    };
+    let mut card = Card::new(Level::Error, format!("Stopped by {signal}: {}", subject.name()));
+    let waited = wait.waited.map_or_else(String::new, |waited| format!(" It had waited {}.", spelled_duration(waited)));
+    card.lead.push(format!("{signal} came {what}.{waited}"));
+    card
+}
+
+/// The outputs for a call that a signal ended: none that are not known.
+#[must_use]
+pub fn interrupted_outputs(subject: Subject<'_>, wait: &Wait) -> Outputs {
+    let blocked = wait.block.as_ref();
+    Outputs {
+        outcome: blocked.map(|_| "blocked"),
+        gate: blocked.filter(|_| subject.is_gate()).map(|_| "blocked"),
+        http_status: blocked.map(|block| block.status),
+        block_code: blocked.and_then(|block| block.code.clone()),
+        block_message: blocked.and_then(|block| block.message.clone()),
+        waited_seconds: wait.waited.map(|waited| waited.as_secs()),
+        attempts: Some(wait.requests).filter(|requests| *requests > 0),
+        ..Outputs::default()
+    }
 }

@@ -8,6 +8,7 @@ mod described;
 pub mod names;
 mod resolver;
 pub mod said;
+mod waiting;
 
 pub use connection::Connection;
 pub(crate) use connection::is_loopback;
@@ -17,7 +18,9 @@ pub use resolver::{Row, Sourced};
 use crate::ci::Context;
 use crate::cli::{Command, Invocation};
 use crate::env::Env;
+use crate::gate::Rules;
 use crate::secret::ApiKey;
+use jiff::Timestamp;
 use resolver::Resolver;
 use said::{Given, Said, Source};
 use std::path::PathBuf;
@@ -46,6 +49,8 @@ pub struct Settings {
     pub connection: Connection,
     /// The event.
     pub described: Described,
+    /// Whether and how long to wait for a block to lift.
+    pub waiting: Rules,
     /// Whether an API that is unreachable or refuses fails the job.
     pub fail_on_api_error: bool,
     /// File for outputs.
@@ -75,9 +80,9 @@ pub struct Reading {
     pub is_check: bool,
 }
 
-/// Reads all settings: from the command line, the environment, and what the CI system tells.
+/// Reads all settings: from the command line, the environment, and what the CI system tells, at `now`.
 #[must_use]
-pub fn read(invocation: &Invocation, env: &Env, context: &Context) -> Reading {
+pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestamp) -> Reading {
     let inputs = matches!(invocation.command, Command::Bare | Command::Check { .. });
     let said = Said::new(invocation, env, inputs);
     let mut resolver = Resolver::new(&said);
@@ -95,21 +100,25 @@ pub fn read(invocation: &Invocation, env: &Env, context: &Context) -> Reading {
     let key = connection::api_key(&mut resolver, key_required, &mut warnings);
     let connection = connection::read(&mut resolver, key.clone());
     let described = described::read(&mut resolver, invocation.command, context, &mut warnings);
+    let waiting = waiting::read(&mut resolver, context, now);
     let fail_on_api_error = resolver.switch("fail_on_api_error", true);
     let output_file =
         resolver.optional("output_file", &["output_file"], None, "a path", |path| Some(PathBuf::from(path)));
     let summary = resolver.switch("summary", true);
     let verbose = resolver.switch("verbose", false);
     let debug = resolver.switch("debug", env.get("RUNNER_DEBUG") == Some("1") || env.is_true("CI_DEBUG_TRACE"));
-    let settings = match (action, connection, described) {
-        (Some(action), Some(connection), Some(described)) if resolver.problems.is_empty() => Some(Settings {
-            action,
-            connection,
-            described,
-            fail_on_api_error,
-            output_file: output_file.map(|path| path.value),
-            summary,
-        }),
+    let settings = match (action, connection, described, waiting) {
+        (Some(action), Some(connection), Some(described), Some(waiting)) if resolver.problems.is_empty() => {
+            Some(Settings {
+                action,
+                connection,
+                described,
+                waiting,
+                fail_on_api_error,
+                output_file: output_file.map(|path| path.value),
+                summary,
+            })
+        }
         _ => None,
     };
     let Resolver { rows, problems, .. } = resolver;

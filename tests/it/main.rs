@@ -22,4 +22,5 @@ mod outputs;
 mod refusals;
 mod support;
 mod tls;
+mod waiting;
 mod wire;

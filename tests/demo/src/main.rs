@@ -28,6 +28,10 @@ fn main() -> anyhow::Result<()> {
             sandbox.rule(freeze(8_040));
             step().input("environment", "production").input("status", "started").run()
         }),
+        scene("The same with on_block: wait, in a freeze that lifts in three seconds", 0, || {
+            sandbox.rule(freeze(3));
+            step().input("environment", "production").input("status", "started").input("on_block", "wait").run()
+        }),
         scene("A deployment with a status that the API does not know: refused with 422", 4, || {
             step().input("environment", "staging").input("status", "half-done").run()
         }),

@@ -1,0 +1,449 @@
+//! The decision by tables, and the loop in virtual time.
+
+use super::wait::{Ask, End, Wait, pass};
+use super::*;
+use crate::api::Answer;
+use crate::api::reply::{Receipt, Refusal, Unreached, Verdict};
+use crate::clock::{Clock, ServerClock};
+use jiff::ToSpan as _;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+fn start() -> Timestamp {
+    "2025-10-28T12:00:00Z".parse().unwrap()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn after(from: Timestamp, later: i64) -> Timestamp {
+    from + later.seconds()
+}
+
+pub(super) fn rules(reaction: Reaction) -> Rules {
+    Rules {
+        on_conflict: reaction,
+        on_window: reaction,
+        on_approval: reaction,
+        on_soak: reaction,
+        on_flow: reaction,
+        timeout: seconds(1_800),
+        poll_interval: seconds(30),
+        recheck_interval: seconds(600),
+        conflict_max_age: seconds(7_200),
+    }
+}
+
+const KINDS: [(Kind, u16, &str); 7] = [
+    (Kind::Conflict, 409, "CONCURRENT_DEPLOYMENT"),
+    (Kind::Window, 423, "NO_DEPLOY_WINDOW"),
+    (Kind::Approval, 428, "APPROVAL_REQUIRED"),
+    (Kind::Approval, 428, "QUALITY_APPROVAL_REQUIRED"),
+    (Kind::Soak, 428, "INSUFFICIENT_SOAK_TIME"),
+    (Kind::Flow, 428, "FLOW_VIOLATION"),
+    (Kind::Flow, 428, "NOBODY_KNOWS"),
+];
+
+pub(super) fn block(status: u16, code: &str, retry_after: Value, details: Value) -> Block {
+    let body = json!({"error": "deployment_blocked", "code": code, "retry_after": retry_after, "details": details});
+    Block::read(status, body.to_string().as_bytes()).unwrap()
+}
+
+fn at_start(now: Timestamp) -> Standing {
+    Standing { now, waited: Duration::ZERO, polls: 0, unanswered_since: None }
+}
+
+/// A form of `retry_after`, given the server's time; with the end of a window, and what must be decided.
+type Form = (&'static str, fn(Timestamp) -> (Value, Value), Expected);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// The named time, in so many seconds.
+    Named(u64),
+    Recheck,
+    Poll,
+    Beyond,
+}
+
+const FORMS: [Form; 14] = [
+    ("in five minutes", |now| (json!(after(now, 300).to_string()), Value::Null), Expected::Named(300)),
+    ("with an offset", |now| (json!(offset(after(now, 300))), Value::Null), Expected::Named(300)),
+    (
+        "with a fraction",
+        |now| (json!(after(now, 300).to_string().replace('Z', ".000Z")), Value::Null),
+        Expected::Named(300),
+    ),
+    (
+        "without an offset",
+        |now| (json!(after(now, 300).to_string().replace('Z', "")), Value::Null),
+        Expected::Named(300),
+    ),
+    ("in twenty minutes", |now| (json!(after(now, 1_200).to_string()), Value::Null), Expected::Recheck),
+    ("past", |now| (json!(after(now, -300).to_string()), Value::Null), Expected::Poll),
+    (
+        "past, window goes on",
+        |now| (json!(after(now, -300).to_string()), json!(offset(after(now, 240)))),
+        Expected::Named(240),
+    ),
+    ("absent, window goes on", |now| (Value::Null, json!(after(now, 240).to_string())), Expected::Named(240)),
+    (
+        "past, window too",
+        |now| (json!(after(now, -300).to_string()), json!(after(now, -60).to_string())),
+        Expected::Poll,
+    ),
+    ("null", |_| (Value::Null, Value::Null), Expected::Poll),
+    ("a number", |now| (json!(after(now, 300).as_second()), Value::Null), Expected::Poll),
+    ("nonsense", |_| (json!("when hell freezes over"), Value::Null), Expected::Poll),
+    ("nonsense, window goes on", |now| (json!("soon"), json!(after(now, 240).to_string())), Expected::Named(240)),
+    ("beyond the deadline", |now| (json!(after(now, 1_801).to_string()), Value::Null), Expected::Beyond),
+];
+
+fn offset(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::offset(-7).to_time_zone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+#[test]
+fn the_decision_over_kinds_reactions_times_and_clocks() {
+    for (kind, status, code) in KINDS {
+        for (form, times, expected) in FORMS {
+            for skew in [Some(-3_600), Some(0), Some(3_600), None] {
+                let server = after(start(), skew.unwrap_or(0));
+                let date = skew.map(|_| httpdate::fmt_http_date(server.into()));
+                let now = ServerClock::of_date(date.as_deref(), start()).at(start());
+                let (retry_after, window_end) = times(server);
+                let block = block(status, code, retry_after, json!({"window_end": window_end}));
+                assert_eq!(block.kind, kind);
+                let mut rng = fastrand::Rng::with_seed(7);
+                let failed = decide(&block, &rules(Reaction::Fail), at_start(now), &mut rng);
+                assert_eq!(failed, Decision::Fail(Why::Setting), "{kind:?} {form}");
+                let decided = decide(&block, &rules(Reaction::Wait), at_start(now), &mut rng);
+                let what = format!("{kind:?}, {form}, clock {skew:?}: {decided:?}");
+                match expected {
+                    Expected::Named(named) => {
+                        let Decision::Again(pause, Because::TimeNamed) = decided else { panic!("{what}") };
+                        assert!(pause >= seconds(named) && pause <= seconds(named).mul_f64(1.1), "{what}");
+                    }
+                    Expected::Recheck => assert_eq!(decided, Decision::Again(seconds(600), Because::Recheck), "{what}"),
+                    Expected::Poll => {
+                        let Decision::Again(pause, Because::Poll) = decided else { panic!("{what}") };
+                        assert!(pause >= seconds(27) && pause <= seconds(33), "{what}");
+                    }
+                    Expected::Beyond => assert_eq!(decided, Decision::Fail(Why::BeyondDeadline), "{what}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_kind_has_its_own_setting() {
+    for (kind, status, code) in KINDS {
+        let block = block(status, code, Value::Null, json!({}));
+        let mut only = rules(Reaction::Fail);
+        match kind {
+            Kind::Conflict => only.on_conflict = Reaction::Wait,
+            Kind::Window => only.on_window = Reaction::Wait,
+            Kind::Approval => only.on_approval = Reaction::Wait,
+            Kind::Soak => only.on_soak = Reaction::Wait,
+            Kind::Flow => only.on_flow = Reaction::Wait,
+        }
+        let mut rng = fastrand::Rng::with_seed(7);
+        assert!(matches!(decide(&block, &only, at_start(start()), &mut rng), Decision::Again(..)), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_conflict_that_will_not_end_is_not_waited_for() {
+    let started = |ago: i64| {
+        block(
+            409,
+            "CONCURRENT_DEPLOYMENT",
+            Value::Null,
+            json!({"conflicting_deployment_started": after(start(), -ago).to_string()}),
+        )
+    };
+    let decided = |block: &Block, unanswered: Option<i64>| {
+        let unanswered_since = unanswered.map(|ago| after(start(), -ago));
+        decide(
+            block,
+            &rules(Reaction::Wait),
+            Standing { unanswered_since, ..at_start(start()) },
+            &mut fastrand::Rng::with_seed(1),
+        )
+    };
+    assert!(matches!(decided(&started(7_200), None), Decision::Again(..)));
+    assert_eq!(decided(&started(7_201), None), Decision::Fail(Why::Suspicious(Suspicion::Dead(seconds(7_201)))));
+    let own = Decision::Fail(Why::Suspicious(Suspicion::OurOwn));
+    assert_eq!(decided(&started(5), Some(10)), own, "it began after our try");
+    assert_eq!(decided(&started(11), Some(10)), own, "the server cut the fraction of its second");
+    assert!(matches!(decided(&started(30), Some(10)), Decision::Again(..)), "it began before our try");
+    assert!(matches!(decided(&started(-86_400), None), Decision::Again(..)), "a start in the future is no age");
+    let window = block(
+        423,
+        "NO_DEPLOY_WINDOW",
+        Value::Null,
+        json!({"conflicting_deployment_started": after(start(), -99_999).to_string()}),
+    );
+    assert!(matches!(decided(&window, Some(0)), Decision::Again(..)));
+}
+
+#[test]
+fn polls_grow_to_four_times_and_the_last_comes_before_the_deadline() {
+    let block = block(428, "APPROVAL_REQUIRED", Value::Null, json!({}));
+    for seed in 0..200 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut pause = |polls, waited| match decide(
+            &block,
+            &rules(Reaction::Wait),
+            Standing { polls, waited: seconds(waited), ..at_start(start()) },
+            &mut rng,
+        ) {
+            Decision::Again(pause, Because::Poll) => Some(pause),
+            decision => {
+                assert_eq!(decision, Decision::Fail(Why::DeadlineReached));
+                None
+            }
+        };
+        let pauses: Vec<f64> = (0..8).map(|polls| pause(polls, 0).unwrap().as_secs_f64()).collect();
+        assert!(
+            (27.0..=33.0).contains(&pauses[0]) && pauses.iter().all(|pause| *pause <= 120.0) && pauses[7] >= 108.0,
+            "{pauses:?}"
+        );
+        assert_eq!(pause(8, 1_750), Some(seconds(48)), "shortened to end with time for the request");
+        assert_eq!(pause(8, 1_799), None);
+    }
+}
+
+/// A server in virtual time: what it answers is a function of its clock.
+struct Server<F> {
+    answers: F,
+    asked: Vec<Duration>,
+    said: Vec<(Duration, String)>,
+    began: Instant,
+    clock: Clock,
+}
+
+/// What the server does with a request.
+enum Does {
+    Answers(Verdict),
+    /// It does not answer: the request lasts as long as it may, at most half a minute.
+    Hangs,
+}
+
+impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
+    async fn ask(&mut self, deadline: Option<Instant>) -> Answer {
+        self.asked.push(self.began.elapsed());
+        let now = self.clock.now();
+        let verdict = match (self.answers)(self.asked.len(), now) {
+            Does::Answers(verdict) => verdict,
+            Does::Hangs => {
+                let limit = Instant::now() + seconds(30);
+                tokio::time::sleep_until(deadline.map_or(limit, |deadline| limit.min(deadline))).await;
+                unreachable()
+            }
+        };
+        let date = httpdate::fmt_http_date(now.into());
+        Answer {
+            verdict,
+            http_status: None,
+            requests: 1,
+            server_clock: ServerClock::of_date(Some(&date), now),
+            asked_pause: None,
+            unanswered_since: None,
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said.push((self.began.elapsed(), line.to_owned()));
+    }
+}
+
+/// How a wait went.
+struct Story {
+    verdict: Verdict,
+    end: End,
+    wait: Wait,
+    asked: Vec<Duration>,
+    said: Vec<(Duration, String)>,
+    took: Duration,
+}
+
+async fn wait_with(rules: &Rules, seed: u64, answers: impl FnMut(usize, Timestamp) -> Does) -> Story {
+    let clock = Clock::simulated(start());
+    let began = Instant::now();
+    let mut server = Server { answers, asked: Vec::new(), said: Vec::new(), began, clock };
+    let mut wait = Wait::default();
+    let (answer, end) = pass(&mut server, rules, clock, &mut fastrand::Rng::with_seed(seed), &mut wait).await;
+    assert_eq!(answer.requests, u32::try_from(server.asked.len()).unwrap());
+    Story { verdict: answer.verdict, end, wait, asked: server.asked, said: server.said, took: began.elapsed() }
+}
+
+fn blocked(block: &Block) -> Does {
+    Does::Answers(Verdict::Blocked(Box::new(block.clone())))
+}
+
+fn recorded() -> Does {
+    Does::Answers(Verdict::Recorded(Box::<Receipt>::default()))
+}
+
+fn unreachable() -> Verdict {
+    Verdict::Unreachable(Unreached { what: "503".to_owned(), advice: None, status: Some(503), may_be_recorded: true })
+}
+
+fn freeze(end: Timestamp) -> Block {
+    block(423, "NO_DEPLOY_WINDOW", json!(end.to_string()), json!({"window_name": "friday_freeze"}))
+}
+
+fn approval() -> Block {
+    block(428, "APPROVAL_REQUIRED", Value::Null, json!({"required_approvals": 2, "current_approvals": 0}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freeze_of_six_hours_takes_few_requests_and_ends_on_time() {
+    let end = after(start(), 6 * 3_600);
+    let rules = Rules { timeout: seconds(7 * 3_600), ..rules(Reaction::Wait) };
+    for seed in 0..20 {
+        let story = wait_with(&rules, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+        assert!(matches!(story.verdict, Verdict::Recorded(_)));
+        assert!(story.asked.len() <= 38, "{}", story.asked.len());
+        assert!(story.took >= seconds(6 * 3_600) && story.took <= seconds(6 * 3_600 + 60), "{:?}", story.took);
+        assert_eq!(story.wait.stages.len(), 1);
+        let rules = Rules { recheck_interval: Duration::ZERO, ..rules.clone() };
+        let story = wait_with(&rules, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+        assert_eq!(story.asked.len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_an_hour_takes_at_most_five_requests() {
+    let end = after(start(), 1_800);
+    let rules = Rules { timeout: seconds(3_600), ..rules(Reaction::Wait) };
+    let story = wait_with(&rules, 3, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+    assert!(story.asked.len() <= 5, "{:?}", story.asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_lifted_early_is_noticed_within_one_recheck() {
+    let (end, lifted) = (after(start(), 6 * 3_600), after(start(), 4_000));
+    let rules = Rules { timeout: seconds(7 * 3_600), ..rules(Reaction::Wait) };
+    let story = wait_with(&rules, 3, |_, now| if now < lifted { blocked(&freeze(end)) } else { recorded() }).await;
+    assert!(story.took >= seconds(4_000) && story.took <= seconds(4_600), "{:?}", story.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_that_changes_is_said_once_and_follows_its_own_setting() {
+    let conflict = block(409, "CONCURRENT_DEPLOYMENT", Value::Null, json!({}));
+    let answers = |request: usize, now: Timestamp| match request {
+        1..=3 => blocked(&conflict),
+        4..=5 => blocked(&freeze(now + 60.seconds())),
+        6..=8 => blocked(&approval()),
+        _ => recorded(),
+    };
+    let story = wait_with(&rules(Reaction::Wait), 3, answers).await;
+    assert!(matches!(story.verdict, Verdict::Recorded(_)));
+    let stages: Vec<&str> = story.wait.stages.iter().map(|stage| stage.what.as_str()).collect();
+    assert_eq!(stages, ["another deployment is in progress", "no-deploy window friday_freeze", "0 of 2 approvals"]);
+    let said = |words: &str| story.said.iter().filter(|(_, line)| line.contains(words)).count();
+    assert_eq!(
+        (said("now waiting for another reason: no-deploy window"), said("now waiting for another reason: 0 of 2")),
+        (1, 1)
+    );
+
+    let rules = Rules { on_approval: Reaction::Fail, ..rules(Reaction::Wait) };
+    let story = wait_with(&rules, 3, answers).await;
+    assert!(matches!(story.end, End::Blocked(Why::Setting)) && story.asked.len() == 6, "{:?}", story.end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_in_between_do_not_end_it_but_a_refusal_does() {
+    let end = after(start(), 300);
+    let story = wait_with(&rules(Reaction::Wait), 3, |request, now| match request {
+        1 => blocked(&freeze(end)),
+        2..=4 => Does::Answers(unreachable()),
+        5 => Does::Hangs,
+        _ if now < end => blocked(&freeze(end)),
+        _ => recorded(),
+    })
+    .await;
+    assert!(matches!(story.verdict, Verdict::Recorded(_)), "{:?}", story.verdict);
+    let refusal = Refusal { status: 401, ..Refusal::default() };
+    let story = wait_with(&rules(Reaction::Wait), 3, |request, _| match request {
+        1 => blocked(&freeze(end)),
+        _ => Does::Answers(Verdict::Refused(refusal.clone())),
+    })
+    .await;
+    assert!(matches!(story.verdict, Verdict::Refused(_)) && story.wait.block.is_some() && story.asked.len() == 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_is_never_overrun_whatever_the_server_does() {
+    for timeout in [1, 7, 60, 1_800] {
+        let rules = Rules { timeout: seconds(timeout), poll_interval: seconds(1), ..rules(Reaction::Wait) };
+        for seed in 0..30 {
+            let mut chance = fastrand::Rng::with_seed(seed);
+            let story = wait_with(&rules, seed, |request, now| match (request, chance.u8(0..6)) {
+                (1, _) | (_, 0) => blocked(&approval()),
+                (_, 1) => blocked(&freeze(now + i64::from(chance.u16(0..600)).seconds())),
+                (_, 2) => blocked(&block(409, "CONCURRENT_DEPLOYMENT", json!("nonsense"), json!({}))),
+                (_, 3) => Does::Answers(unreachable()),
+                _ => Does::Hangs,
+            })
+            .await;
+            assert!(story.took <= seconds(timeout), "{:?} of {timeout} s", story.took);
+            assert!(matches!(story.end, End::Blocked(_)) && matches!(story.verdict, Verdict::Blocked(_)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_poll_is_made_just_before_the_deadline() {
+    let story = wait_with(&rules(Reaction::Wait), 3, |_, _| blocked(&approval())).await;
+    assert!(matches!(story.end, End::Blocked(Why::DeadlineReached)));
+    let last = story.asked.last().unwrap();
+    assert_eq!(*last, seconds(1_798));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_come_in_time_fails_at_once() {
+    let story = wait_with(&rules(Reaction::Wait), 3, |_, _| blocked(&freeze(after(start(), 1_801)))).await;
+    assert!(matches!(story.end, End::Blocked(Why::BeyondDeadline)));
+    assert_eq!((story.took, story.asked.len(), story.wait.waited), (Duration::ZERO, 1, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_said_at_the_start_and_every_minute_and_not_more() {
+    let end = after(start(), 1_500);
+    let story =
+        wait_with(&rules(Reaction::Wait), 3, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+    assert_eq!(story.said[0].0, Duration::ZERO);
+    assert!(
+        story.said[0].1.starts_with(
+            "waiting: no-deploy window friday_freeze, until 2025-10-28 12:25 UTC (in 25 min); at most 30 min"
+        ),
+        "{}",
+        story.said[0].1
+    );
+    let mut times: Vec<Duration> = story.said.iter().map(|(at, _)| *at).collect();
+    times.push(story.took);
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] <= seconds(60), "{pair:?}");
+    }
+    let story =
+        wait_with(&Rules { poll_interval: seconds(1), ..rules(Reaction::Wait) }, 3, |_, _| blocked(&approval())).await;
+    for pair in story.said.windows(2) {
+        assert!(pair[1].0 - pair[0].0 >= seconds(10), "{pair:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_blocked_is_not_waited_for() {
+    for verdict in [
+        unreachable(),
+        Verdict::Refused(Refusal { status: 409, ..Refusal::default() }),
+        Verdict::Recorded(Box::default()),
+    ] {
+        let story = wait_with(&rules(Reaction::Wait), 3, |_, _| Does::Answers(verdict.clone())).await;
+        assert!(matches!(story.end, End::Answered) && story.asked.len() == 1 && story.wait.waited.is_none());
+    }
+}

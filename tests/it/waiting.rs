@@ -1,0 +1,221 @@
+//! Waits on the real binary against the sandbox: short ones, since the long ones are tested in virtual time.
+
+use crate::support::Versioner;
+use serde_json::json;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use versioner_sandbox::{Approval, Fault, PlantedDeployment, Reply, Rule, Sandbox};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn freeze(seconds: u32) -> Rule {
+    json!({"kind": "window", "name": "friday_freeze", "environment": "production", "ends_in_seconds": seconds}).into()
+}
+
+fn waiting(sandbox: &Sandbox) -> Versioner {
+    Versioner::github(sandbox, "started").env("INPUT_ON_BLOCK", "wait").env("INPUT_POLL_INTERVAL", "100ms")
+}
+
+#[test]
+fn a_freeze_of_three_seconds_is_waited_out() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(freeze(3));
+    let run = waiting(&sandbox).run();
+    assert_eq!(run.code, 0, "{}", run.all());
+    let outputs = run.outputs();
+    assert_eq!((outputs["outcome"].as_str(), outputs["gate"].as_str()), ("recorded", "passed"));
+    assert_eq!((outputs["attempts"].as_str(), sandbox.requests().len()), ("2", 2), "{}", run.all());
+    assert!(outputs["waited_seconds"].parse::<u32>().unwrap() >= 2, "{outputs:?}");
+    let notice = run.only("notice");
+    assert!(notice.title() == "The wait is over" && notice.message.contains("shop 1.4.2 → production"), "{notice:?}");
+    assert!(run.stdout.contains("waiting: no-deploy window friday_freeze, until 20"), "{}", run.stdout);
+    assert!(
+        run.summary().contains("Waited for</th><td>no-deploy window friday&#95;freeze&#58; 20"),
+        "{}",
+        run.summary()
+    );
+    let keys: Vec<_> =
+        sandbox.requests().iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
+    assert_ne!(keys[0], keys[1], "each poll is a new try");
+}
+
+#[test]
+fn a_conflict_ends_after_three_polls() {
+    let sandbox = Sandbox::start();
+    let id = sandbox.plant(PlantedDeployment {
+        product: "shop".into(),
+        version: "1.4.1".into(),
+        environment: "production".into(),
+        status: "started".into(),
+        started_seconds_ago: Some(60),
+        ..PlantedDeployment::default()
+    });
+    let child = waiting(&sandbox).command().stdout(Stdio::piped()).spawn().unwrap();
+    assert!(sandbox.wait_for_requests(3, PATIENCE));
+    sandbox.end(&id, "completed");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(sandbox.requests().len() >= 4);
+}
+
+#[test]
+fn an_approval_is_noticed_while_the_job_waits() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
+    let child = waiting(&sandbox).command().stdout(Stdio::piped()).spawn().unwrap();
+    assert!(sandbox.wait_for_requests(2, PATIENCE));
+    sandbox.approve(Approval {
+        product: "shop".into(),
+        version: "1.4.2".into(),
+        environment: "production".into(),
+        role: "team-lead".into(),
+        by: "mona".into(),
+    });
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_signal_ends_a_wait_at_once_and_says_what_for() {
+    for (signal, name, code) in [("-TERM", "SIGTERM", 143), ("-INT", "SIGINT", 130)] {
+        let sandbox = Sandbox::start();
+        sandbox.rule(freeze(600));
+        let call = waiting(&sandbox);
+        let mut child = call.command().stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        lines.find(|line| line.contains("waiting: no-deploy window")).expect("the wait begins");
+        let sent = Instant::now();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        println!("{name}: gone after {:?}", sent.elapsed());
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(rest.len(), 1, "{rest:?}");
+        assert!(rest[0].contains(name) && rest[0].contains("no-deploy window friday_freeze"), "{rest:?}");
+        let outputs = crate::support::read(&call.dir.path().join("output"));
+        assert!(outputs.contains("outcome=blocked\ngate=blocked\n"), "{outputs}");
+    }
+}
+
+#[test]
+fn a_signal_during_the_first_request_says_so() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::fault(Fault::Hang)]);
+    let child = Versioner::deployment(&sandbox, "started").command().stderr(Stdio::piped()).spawn().unwrap();
+    assert!(sandbox.wait_for_requests(1, PATIENCE));
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("may have recorded"));
+}
+
+#[test]
+fn what_cannot_come_in_time_fails_at_once_with_the_time_to_come_back() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(freeze(7_200));
+    let run = waiting(&sandbox).run();
+    assert_eq!((run.code, sandbox.requests().len()), (5, 1), "{}", run.all());
+    assert_eq!(run.outputs()["waited_seconds"], "0");
+    let message = run.only("error").message;
+    assert!(
+        message.contains("longer than may be waited (wait_timeout, 30 min)")
+            && message.contains("Run this job again after 20"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_wait_that_runs_out_is_a_block() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
+    let run = waiting(&sandbox).env("INPUT_WAIT_TIMEOUT", "1s").run();
+    assert_eq!((run.code, run.outputs()["outcome"].as_str()), (5, "blocked"), "{}", run.all());
+    assert!(run.only("error").message.contains("wait_timeout (1 s) is over"), "{}", run.all());
+    assert!(sandbox.requests().len() > 2);
+}
+
+#[test]
+fn the_jobs_own_limit_ends_a_wait() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
+    let run = Versioner::deployment(&sandbox, "started")
+        .envs(&[
+            ("GITLAB_CI", "true"),
+            ("CI_JOB_TIMEOUT", "2"),
+            ("VERSIONER_ON_APPROVAL", "wait"),
+            ("VERSIONER_POLL_INTERVAL", "100ms"),
+        ])
+        .run();
+    assert_eq!(run.code, 5, "{}", run.all());
+}
+
+#[test]
+fn once_blocked_only_a_success_opens_the_gate() {
+    let conflict = || Reply::status(423).json(json!({"code": "NO_DEPLOY_WINDOW", "message": "frozen"}));
+    let cases = [
+        (vec![conflict(), Reply::status(401).times(9)], 4, "refused"),
+        (vec![conflict(), Reply::status(503).header("Retry-After", "0").times(99)], 5, "blocked"),
+        (vec![conflict(), Reply::fault(Fault::Close).times(99)], 5, "blocked"),
+        (vec![conflict(), Reply::status(200).body("<html>").times(99)], 5, "blocked"),
+        (vec![conflict(), Reply::status(503), Reply::fault(Fault::Close), Reply::behave()], 0, "recorded"),
+    ];
+    for (replies, code, outcome) in cases {
+        let sandbox = Sandbox::start();
+        sandbox.script(replies);
+        let timeout = if code == 0 { "60s" } else { "1s" };
+        let run = waiting(&sandbox).env("INPUT_FAIL_ON_API_ERROR", "false").env("INPUT_WAIT_TIMEOUT", timeout).run();
+        assert_eq!((run.code, run.outputs()["outcome"].as_str()), (code, outcome), "{}", run.all());
+        if code != 0 {
+            assert_eq!(run.outputs()["gate"], "blocked");
+            assert!(!run.all().contains("The job goes on"), "{}", run.all());
+        }
+    }
+}
+
+#[test]
+fn a_409_that_is_no_block_is_never_waited_for() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(409).json(json!({"detail": "Version 1.4.2 already exists with different SHA"}))]);
+    let run = waiting(&sandbox).env("INPUT_ON_FLOW", "wait").env("INPUT_ON_CONFLICT", "wait").run();
+    assert_eq!((run.code, sandbox.requests().len()), (4, 1), "{}", run.all());
+}
+
+#[test]
+fn a_conflict_with_ourselves_is_recognised_and_can_be_closed() {
+    let sandbox = Sandbox::start();
+    let now = jiff::Timestamp::now().to_string();
+    let conflict = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT", "message": "Another deployment is in progress",
+        "details": {"conflicting_deployment_id": "1", "conflicting_deployment_started": now}});
+    for on_block in ["wait", "fail"] {
+        sandbox.script([Reply::fault(Fault::Close), Reply::status(409).json(conflict.clone())]);
+        let run = waiting(&sandbox).env("INPUT_ON_BLOCK", on_block).run();
+        assert_eq!(run.code, 5, "{}", run.all());
+        let message = run.only("error").message;
+        assert!(message.contains("probably this job's own"), "{message}");
+        assert!(message.contains("--version 1.4.2 --status aborted"), "{message}");
+    }
+}
+
+#[test]
+fn a_conflict_of_yesterday_is_taken_for_dead() {
+    let sandbox = Sandbox::start();
+    sandbox.plant(PlantedDeployment {
+        product: "shop".into(),
+        version: "1.4.1".into(),
+        environment: "production".into(),
+        status: "started".into(),
+        started_seconds_ago: Some(86_400),
+        ..PlantedDeployment::default()
+    });
+    let run = waiting(&sandbox).run();
+    assert_eq!((run.code, sandbox.requests().len()), (5, 1), "{}", run.all());
+    assert!(run.only("error").message.contains("longer than conflict_max_age (2 h)"), "{}", run.all());
+}
+
+#[test]
+fn json_stays_alone_on_stdout_while_it_waits() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(freeze(1));
+    let run = Versioner::deployment(&sandbox, "started").args(["--on-block", "wait", "--json"]).run();
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 1), "{}", run.all());
+    assert!(run.stderr.contains("waiting: no-deploy window"), "{}", run.stderr);
+}
