@@ -21,6 +21,7 @@ use crate::secret::Redactor;
 use crate::settings::{self, Action, EventType, Settings};
 use crate::signals::{Signal, Signals};
 use crate::status::Status;
+use crate::text::shown;
 use crate::when::spelled_duration;
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,6 +31,9 @@ use tokio::time::Instant;
 /// Does what `args` and `env` ask for, in `directory`, and gives the exit code.
 pub async fn run(args: impl IntoIterator<Item = OsString>, env: &Env, directory: &Path) -> u8 {
     let system = System::detect(env);
+    let args: Vec<OsString> = args.into_iter().collect();
+    let redactor = likely_keys(&args, env);
+    let json = args.iter().any(|arg| arg == "--json");
     let invocation = match cli::parse(args) {
         Ok(invocation) => invocation,
         Err(Stop::Print(text)) => {
@@ -37,7 +41,11 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: &Env, directory:
             return Outcome::Done.exit_code(true);
         }
         Err(Stop::Usage(text)) => {
-            Console::new(system.surface(env), false).annotate(Level::Error, "Wrong usage", &text);
+            let mut console = Console::new(system.surface(env), json);
+            console.hide(redactor);
+            let lines: Vec<String> = text.lines().map(shown).filter(|line| !line.is_empty()).collect();
+            console.annotate(Level::Error, "Wrong usage", &lines.join("\n"));
+            print_json(&console, json, &Outputs::default());
             return Outcome::Misconfigured.exit_code(true);
         }
     };
@@ -46,8 +54,31 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: &Env, directory:
         console.print(&format!("versioner {}\n", env!("CARGO_PKG_VERSION")));
         return Outcome::Done.exit_code(true);
     }
-    let (outcome, lenient) = act(&invocation, env, system, directory, &mut console).await;
+    console.hide(redactor.clone());
+    let (outcome, lenient) = act(&invocation, env, system, directory, &mut console, redactor).await;
     outcome.exit_code(!lenient)
+}
+
+/// Whatever is, or may be, an API key: nothing is printed before these are hidden.
+fn likely_keys(args: &[OsString], env: &Env) -> Redactor {
+    let mut redactor = Redactor::default();
+    let mut after_flag = false;
+    for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        let value = arg.split_once('=').map_or(arg, |(_, value)| value);
+        if after_flag || arg.starts_with("--api-key=") || value.starts_with("sk_") {
+            redactor.hide(value);
+        }
+        after_flag = arg == "--api-key";
+    }
+    for (name, value) in env.iter() {
+        let name = name.replace('-', "_");
+        let is_key = matches!(name.as_str(), "INPUT_API_KEY" | "VERSIONER_API_KEY");
+        let is_file = matches!(name.as_str(), "INPUT_API_KEY_FILE" | "VERSIONER_API_KEY_FILE");
+        if is_key || (is_file && value.trim().starts_with("sk_")) {
+            redactor.hide(value);
+        }
+    }
+    redactor
 }
 
 /// Gives the outcome, and whether an API error is excused.
@@ -57,39 +88,43 @@ async fn act(
     system: &'static System,
     directory: &Path,
     console: &mut Console,
+    redactor: Redactor,
 ) -> (Outcome, bool) {
     let context = system.context(env, directory);
-    let reading = settings::read(invocation, env, &context, Clock::system().now());
-    if let Some(key) = &reading.key {
-        console.hide(Redactor::new(key));
-    }
+    let reading = settings::read(invocation, env, &context, Clock::system().now(), redactor);
+    console.hide(reading.redactor.clone());
     console.verbose = reading.verbose;
     console.debug = reading.debug;
     for warning in &reading.warnings {
         console.warn(warning);
     }
     let payload = reading.settings.as_ref().map(|settings| Payload::new(&settings.described, Clock::system().now()));
-    if reading.is_check {
+    if matches!(reading.action, Action::Check { .. }) {
         check::show(console, system, &reading, payload.as_ref());
     }
-    let (Some(settings), Some(payload)) = (&reading.settings, payload) else {
-        check::complain(console, &reading.problems);
+    let ci = system.source_system.unwrap_or("no CI");
+    let client = reading.connection.as_ref().map(|connection| Client::new(connection, env, ci)).transpose();
+    let mut problems = reading.problems.clone();
+    problems.extend(client.as_ref().err().map(|problem| format!("{problem:#}")));
+    let usable = problems.is_empty();
+    if !usable {
+        check::complain(console, &problems);
+    }
+    let client = client.ok().flatten();
+    if let (Action::Check { online: true }, Some(client)) = (reading.action, &client) {
+        let outcome = check_health(console, invocation, client).await;
+        return (if usable { outcome } else { Outcome::Misconfigured }, false);
+    }
+    let (Some(settings), Some(payload), Some(client), true) = (&reading.settings, payload, client, usable) else {
+        print_json(console, invocation.json, &Outputs::default());
         return (Outcome::Misconfigured, false);
     };
     let lenient = !settings.fail_on_api_error;
-    let client = match Client::new(&settings.connection, env, system.source_system.unwrap_or("no CI")) {
-        Ok(client) => client,
-        Err(problem) => {
-            check::complain(console, &[format!("{problem:#}")]);
-            return (Outcome::Misconfigured, false);
-        }
-    };
     match settings.action {
-        Action::Check { online: false } => {
-            print_json(console, invocation, &Outputs::default());
+        Action::Check { .. } => {
+            print_json(console, invocation.json, &Outputs::default());
             (Outcome::Done, lenient)
         }
-        Action::Check { online: true } => (check_health(console, invocation, &client).await, false),
         Action::Report { subcommand } => {
             let subject = Subject { settings };
             console.line(&subject.line());
@@ -180,7 +215,7 @@ impl Progress for Quiet<'_> {
 /// Tells what was under way when a signal came.
 fn tell_interrupted(console: &Console, invocation: &Invocation, subject: Subject<'_>, wait: &Wait, signal: Signal) {
     let card = report::interrupted_card(subject, wait, signal.name);
-    show(console, &card);
+    show_card(console, &card);
     hand_on(console, invocation, subject, &card, report::interrupted_outputs(subject, wait));
 }
 
@@ -197,7 +232,7 @@ async fn check_health(console: &Console, invocation: &Invocation, client: &Clien
             (unreached.status, Outcome::Unreachable)
         }
     };
-    print_json(console, invocation, &Outputs { http_status, attempts: Some(1), ..Outputs::default() });
+    print_json(console, invocation.json, &Outputs { http_status, attempts: Some(1), ..Outputs::default() });
     outcome
 }
 
@@ -216,7 +251,7 @@ fn outcome(answer: &Answer, settings: &Settings, subcommand: bool) -> Outcome {
 fn tell(console: &Console, invocation: &Invocation, subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End) {
     let now = Clock::system().now();
     let card = report::card(subject, answer, wait, end, now);
-    show(console, &card);
+    show_card(console, &card);
     if let Verdict::Recorded(receipt) = &answer.verdict {
         if let Some(waited) = wait.waited {
             let waited = spelled_duration(waited);
@@ -245,11 +280,11 @@ fn hand_on(console: &Console, invocation: &Invocation, subject: Subject<'_>, car
     {
         console.warn(&format!("The outputs could not be written: {problem}. Nothing else is affected."));
     }
-    print_json(console, invocation, &outputs);
+    print_json(console, invocation.json, &outputs);
 }
 
 /// A success is one line; anything else is an annotation.
-fn show(console: &Console, card: &Card) {
+fn show_card(console: &Console, card: &Card) {
     match card.level {
         Level::Notice => {
             let facts: Vec<String> = card.message().lines().map(str::to_owned).collect();
@@ -259,8 +294,8 @@ fn show(console: &Console, card: &Card) {
     }
 }
 
-fn print_json(console: &Console, invocation: &Invocation, outputs: &Outputs) {
-    if invocation.json {
+fn print_json(console: &Console, json: bool, outputs: &Outputs) {
+    if json {
         console.print(&format!("{}\n", outputs.json()));
     }
 }

@@ -96,8 +96,7 @@ fn given(matches: &ArgMatches, name: &str) -> Option<String> {
 fn command() -> clap::Command {
     let deployment = clap::Command::new("deployment")
         .about("Report a deployment: started asks the rules, completed, failed and aborted tell the end")
-        .args(flags(&[Scope::Event]))
-        .args(RETIRED.iter().map(|(name, _)| arg(name, Takes::Switch, "").hide(true)));
+        .args(flags(&[Scope::Event]));
     let build =
         clap::Command::new("build").about("Report a build, which creates the version").args(flags(&[Scope::Event]));
     let track = clap::Command::new("track")
@@ -117,11 +116,10 @@ fn command() -> clap::Command {
         )
         .after_help(
             "Every setting is a flag (--product-name), an input of the Action (INPUT_PRODUCT_NAME) and a variable \
-             (VERSIONER_PRODUCT_NAME).\nExit codes: 0 recorded; 1 usage, configuration or API not reached; \
+             (VERSIONER_PRODUCT_NAME).\nThose of the event are listed by 'versioner track deployment --help'.\nExit codes: 0 recorded; 1 usage, configuration or API not reached; \
              4 refused by the API; 5 blocked by a rule.",
         )
         .args_override_self(true)
-        .disable_help_subcommand(true)
         .arg(
             Arg::new("json")
                 .long("json")
@@ -131,6 +129,14 @@ fn command() -> clap::Command {
         )
         .arg(Arg::new("config").long("config").global(true).hide(true).num_args(0..=1).default_missing_value(""))
         .args(flags(&[Scope::Everywhere]).into_iter().map(|arg| arg.global(true)))
+        .args(RETIRED.iter().map(|(name, _)| arg(name, Takes::Switch, "").hide(true).global(true)))
+        // Without a subcommand the event's settings have flags as well, but for --version, which is the program's.
+        .args(
+            flags(&[Scope::Event, Scope::Check, Scope::Bare])
+                .into_iter()
+                .filter(|arg| arg.get_id() != "version")
+                .map(|arg| arg.hide(true)),
+        )
         .subcommands([track, check, clap::Command::new("version").about("Print the version")])
 }
 

@@ -47,11 +47,7 @@ impl ServerClock {
     #[must_use]
     pub fn of_date(date: Option<&str>, now: Timestamp) -> Self {
         let read = || Timestamp::try_from(httpdate::parse_http_date(date?).ok()?).ok();
-        let ahead = read().map(|date| date.duration_since(now));
-        // The header tells whole seconds: within one second the clocks agree.
-        let ahead =
-            ahead.map(|ahead| if ahead.abs() <= SignedDuration::from_secs(1) { SignedDuration::ZERO } else { ahead });
-        Self(ahead)
+        Self(read().map(|date| date.duration_since(now)))
     }
 
     /// The server's time when ours is `now`.

@@ -73,7 +73,7 @@ impl Payload {
             build_number: text(&described.build_number),
             invoke_id: text(&described.invoke_id),
             completed_at: status.is_end().then(|| text(&described.completed_at).unwrap_or_else(clock)),
-            extra_metadata: described.metadata.clone(),
+            extra_metadata: described.metadata.clone().unwrap_or_default(),
             ..Self::default()
         };
         match described.event_type {
@@ -84,6 +84,7 @@ impl Payload {
                 payload.deployed_by_name = text(&described.by_name);
                 // The API has no field for it on a deployment; the user's own key of that name wins.
                 if let Some(Sourced { value, source }) = &described.started_at
+                    && described.metadata.is_some()
                     && !matches!(source, crate::settings::said::Source::Detected(_))
                 {
                     payload.extra_metadata.entry("vi_started_at").or_insert_with(|| Value::from(value.clone()));

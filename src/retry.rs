@@ -66,15 +66,15 @@ impl Pauses {
     /// What to do next, when the server asked for a pause of `asked`: a time between nothing and a ceiling that
     /// doubles with each try (full jitter), or what was asked for if that is more.
     pub fn next(&mut self, asked: Option<Duration>, rng: &mut fastrand::Rng) -> Next {
+        if let Some(asked) = asked.filter(|asked| *asked > LONGEST_PAUSE) {
+            return Next::TooLong(asked);
+        }
         if self.left == 0 {
             return Next::Exhausted;
         }
         self.left -= 1;
         let ceiling = self.ceilings.next_backoff().unwrap_or(LARGEST_CEILING);
-        match asked {
-            Some(asked) if asked > LONGEST_PAUSE => Next::TooLong(asked),
-            _ => Next::After(ceiling.mul_f64(rng.f64()).max(asked.unwrap_or_default())),
-        }
+        Next::After(ceiling.mul_f64(rng.f64()).max(asked.unwrap_or_default()))
     }
 }
 

@@ -4,7 +4,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
 const SHORTEST: usize = 8;
@@ -20,7 +19,8 @@ impl ApiKey {
     /// # Errors
     /// Says what is wrong, without a character of the key: control characters in it, or fewer than eight characters.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let key = text.trim();
+        // Windows' editors and shells begin files with a byte order mark.
+        let key = text.trim_start_matches('\u{feff}').trim();
         if key.chars().any(char::is_control) {
             return Err("holds control characters, such as a line break in its middle".to_owned());
         }
@@ -44,6 +44,12 @@ impl ApiKey {
         }
     }
 
+    /// The key itself, for hiding it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// The value of the `Authorization` header.
     #[must_use]
     pub fn bearer(&self) -> String {
@@ -57,45 +63,38 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Removes the API key from text, in every form in which a server or a proxy might give it back.
+/// Removes API keys from text, in every form in which a server or a proxy might give them back.
 #[derive(Clone, Default)]
-pub struct Redactor(Vec<String>);
+pub struct Redactor {
+    keys: Vec<String>,
+    /// What base64 shows of them.
+    digits: Vec<String>,
+}
 
 impl Redactor {
-    /// Knows the traces of `key`: raw, base64 (both alphabets, any alignment), hex, URL-encoded, JSON-escaped.
-    #[must_use]
-    pub fn new(key: &ApiKey) -> Self {
-        let raw = key.0.as_str();
-        let hex: String = raw.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let all_encoded = utf8_percent_encode(raw, NON_ALPHANUMERIC).to_string();
-        let escaped = serde_json::Value::from(raw).to_string();
-        let escaped = escaped.trim_matches('"').to_owned();
-        let ascii_escaped: String = escaped.chars().map(json_ascii).collect();
-        let mut traces = vec![
-            raw.to_owned(),
-            crate::text::shown(raw),
-            hex.to_uppercase(),
-            hex,
-            url_form(raw, str::to_owned),
-            url_form(raw, |code| code.to_lowercase()),
-            all_encoded.to_lowercase(),
-            all_encoded,
-            escaped.replace('/', r"\/"),
-            escaped,
-            ascii_escaped,
-        ];
-        traces.extend((0..3).flat_map(|shift| base64_traces(raw.as_bytes(), shift)));
-        traces.retain(|trace| trace.len() >= SHORTEST / 2);
-        // Longest first, so that no trace is broken up by a shorter one inside it.
-        traces.sort_by_key(|trace| std::cmp::Reverse(trace.len()));
-        traces.dedup();
-        Self(traces)
+    /// Hides also what may be a key: `text` may be wrong in other ways, and is no less secret for that.
+    pub fn hide(&mut self, text: &str) {
+        for key in [text.trim().to_owned(), crate::text::shown(text)] {
+            if key.chars().count() < SHORTEST / 2 || self.keys.contains(&key) {
+                continue;
+            }
+            self.digits.extend((0..3).flat_map(|shift| base64_traces(key.as_bytes(), shift)));
+            self.keys.push(key);
+        }
+        // Longest first, so that none is broken up by a shorter one inside it.
+        self.keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
+        self.digits.sort_by_key(|digits| std::cmp::Reverse(digits.len()));
     }
 
-    /// `text` without the key.
+    /// `text` without the keys: raw, base64 (both alphabets, any alignment), hex, and each character as it is, as URLs
+    /// encode it, or as JSON and HTML escape it, in any mixture.
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, trace| text.replace(trace.as_str(), MASK))
+        let mut text = self.digits.iter().fold(text.to_owned(), |text, digits| text.replace(digits.as_str(), MASK));
+        for key in &self.keys {
+            text = scrub_key(&text, key);
+        }
+        text
     }
 }
 
@@ -105,25 +104,79 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// `raw` with only the characters encoded that a URL cannot hold as they are.
-fn url_form(raw: &str, case: impl Fn(&str) -> String) -> String {
-    raw.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-._~".contains(c) {
-                c.to_string()
-            } else {
-                case(&utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC).to_string())
+fn scrub_key(text: &str, key: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        match after_escaped(rest, key).or_else(|| after_hex(rest, key)) {
+            Some(after) => {
+                out.push_str(MASK);
+                rest = after;
             }
-        })
-        .collect()
+            None => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    out
 }
 
-fn json_ascii(c: char) -> String {
-    if c.is_ascii() {
-        c.to_string()
-    } else {
-        c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+/// What follows `key` at the start of `text`, where each of its characters may be escaped in its own way.
+fn after_escaped<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let mut rest = text;
+    for c in key.chars() {
+        rest = escapes(c, rest)?;
     }
+    Some(rest)
+}
+
+/// What follows `c` at the start of `text`, in any of its forms; the longer form first.
+fn escapes(c: char, text: &str) -> Option<&str> {
+    let code = u32::from(c);
+    let in_bytes = |introducer: &str| {
+        let mut rest = text;
+        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+            rest = after_digits(rest.strip_prefix(introducer)?, 2, u32::from(byte))?;
+        }
+        Some(rest)
+    };
+    let in_units = || {
+        let mut rest = text;
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            rest = after_digits(rest.strip_prefix("\\u")?, 4, u32::from(*unit))?;
+        }
+        Some(rest)
+    };
+    let as_entity = || {
+        let (number, rest) = text.strip_prefix("&#")?.split_once(';')?;
+        let hex = number.strip_prefix(['x', 'X']).map(|hex| u32::from_str_radix(hex, 16));
+        (hex.unwrap_or_else(|| number.parse()).ok()? == code).then_some(rest)
+    };
+    in_bytes("%")
+        .or_else(in_units)
+        .or_else(|| in_bytes("\\x"))
+        .or_else(as_entity)
+        .or_else(|| text.strip_prefix('\\')?.strip_prefix(c))
+        .or_else(|| text.strip_prefix(c))
+        .or_else(|| text.strip_prefix('+').filter(|_| c == ' '))
+}
+
+/// What follows `key` at the start of `text`, in hex of any case, with or without a separator between bytes.
+fn after_hex<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let mut rest = text;
+    for (index, byte) in key.bytes().enumerate() {
+        let next = if index == 0 { rest } else { rest.strip_prefix([':', '-', ' ']).unwrap_or(rest) };
+        rest = after_digits(next, 2, u32::from(byte))?;
+    }
+    Some(rest)
+}
+
+/// What follows `count` hex digits of `value` at the start of `text`.
+fn after_digits(text: &str, count: usize, value: u32) -> Option<&str> {
+    let digits = text.get(..count)?;
+    (digits.bytes().all(|b| b.is_ascii_hexdigit()) && u32::from_str_radix(digits, 16) == Ok(value))
+        .then(|| &text[count..])
 }
 
 /// What base64 shows of `raw` when `shift` bytes stand before it in a group of three: the digits that
@@ -160,27 +213,39 @@ mod tests {
         assert_eq!(format!("{:?}", ApiKey::parse("sk_acme_k1_verysecret").unwrap()), "***");
     }
 
+    fn redactor(key: &str) -> Redactor {
+        let mut redactor = Redactor::default();
+        redactor.hide(key);
+        redactor
+    }
+
     #[test]
     fn the_key_is_found_in_every_form() {
-        let redactor = Redactor::new(&ApiKey::parse(KEY).unwrap());
-        let hex: String = KEY.bytes().map(|b| format!("{b:02X}")).collect();
+        let hex = |separator: &str| KEY.bytes().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(separator);
+        let every = |form: fn(u8) -> String| KEY.bytes().map(form).collect::<String>();
         let forms = [
             KEY.to_owned(),
-            hex.to_lowercase(),
-            hex,
-            url_form(KEY, str::to_owned),
-            url_form(KEY, str::to_lowercase),
+            hex("").to_lowercase(),
+            hex(""),
+            hex(":"),
+            every(|b| format!("%{b:02X}")),
+            every(|b| format!("%{b:02x}")),
+            every(|b| format!("\\x{b:02x}")),
+            every(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }),
             serde_json::to_string(KEY).unwrap(),
-            KEY.replace('"', "\\\"").replace('ö', "\\u00f6"),
+            KEY.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect(),
+            KEY.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
+            KEY.replace('"', "\\\"").replace('/', "\\/").replace('ö', "\\u00F6"),
+            KEY.replace('_', "%5F"),
         ];
         for form in forms {
-            let scrubbed = redactor.scrub(&format!("before {form} after"));
-            assert!(!scrubbed.contains("Zq9") && scrubbed.contains(MASK), "{form}: {scrubbed}");
+            let scrubbed = redactor(KEY).scrub(&format!("before {form} after"));
+            assert_eq!(scrubbed.trim_matches('"').replace('"', ""), "before *** after", "{form}");
         }
         for before in ["", "x", "xy", "Bearer ", "user:"] {
             for after in ["", "z", "zz"] {
                 let encoded = STANDARD_NO_PAD.encode(format!("{before}{KEY}{after}"));
-                let scrubbed = redactor.scrub(&encoded);
+                let scrubbed = redactor(KEY).scrub(&encoded);
                 assert!(scrubbed.contains(MASK) && scrubbed.len() < before.len() + after.len() + 14, "{scrubbed}");
             }
         }
@@ -188,7 +253,8 @@ mod tests {
 
     #[test]
     fn other_text_is_left_alone() {
-        let redactor = Redactor::new(&ApiKey::parse(KEY).unwrap());
-        assert_eq!(redactor.scrub("sk_acme_k1_… was refused"), "sk_acme_k1_… was refused");
+        for text in ["sk_acme_k1_… was refused", "%", "\\u", "ä%C3", "736b5f6163"] {
+            assert_eq!(redactor(KEY).scrub(text), text);
+        }
     }
 }

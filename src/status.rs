@@ -70,27 +70,28 @@ const WORDS: &[(Status, &str)] = &[
     (
         Status::Pending,
         "pending queued scheduled created creating received requested waiting waitingforresource waitingforcallback \
-         waitingondependencies preparing manual blocked paused onhold delayed notstarted pendingapproval needssetup",
+         waitingondependencies preparing manual blocked paused onhold delayed notstarted pendingapproval needssetup queuing limiting limited assigned accepted postponed notrunning \
+         actionrequired approvalwaiting interventionwaiting suspended resourcewaiting inputwaiting unblocked",
     ),
     (
         Status::Started,
-        "started start starting inprogress init initializing deploying building running run working active provisioning",
+        "started start starting inprogress init initializing deploying building running run working active provisioning timingout asyncwaiting taskwaiting retrying",
     ),
     (
         Status::Completed,
         "completed complete success successful succeeded finished deployed built passed pass ok done fixed normal \
-         unstable succeededwithissues partiallysucceeded neutral ignorefailed",
+         unstable succeededwithissues partiallysucceeded neutral ignorefailed issues inactive",
     ),
     (
         Status::Failed,
         "failed fail failing failure error errored broken stillfailing fault timedout timeout startupfailure \
          internalerror infrastructurefail infrastructurefailure scriptfailure systemfailure failedwithretry \
-         waitingfailed notests unauthorized rejected approvalrejected",
+         waitingfailed notests unauthorized rejected approvalrejected blockedfailed unblockedfailed missed incomplete",
     ),
     (
         Status::Aborted,
         "aborted abort aborting canceled cancelled cancel canceling cancelling skipped skip notbuilt notrun stopped \
-         stopping halted killed terminated terminating interrupted abandoned stale expired declined denied",
+         stopping halted killed terminated terminating interrupted abandoned stale expired declined denied abortedbyfreeze discontinuing terminatedunknown retried undeployed",
     ),
 ];
 

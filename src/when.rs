@@ -20,7 +20,8 @@ impl Moment {
     /// Reads ISO 8601: a date, or a date and a time, with or without fraction and offset. Without an offset it is UTC.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let pieces = Pieces::parse(text.trim()).ok()?;
+        // A zone's name in brackets is an extension of ISO 8601 that needs a database of zones.
+        let pieces = Pieces::parse(text.trim()).ok().filter(|_| !text.contains('['))?;
         let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
         let time = pieces.time().unwrap_or_else(jiff::civil::Time::midnight);
         let at = offset.to_timestamp(pieces.date().to_datetime(time)).ok()?;
@@ -106,7 +107,7 @@ pub fn rfc3339(text: &str) -> Option<String> {
     let text = text.trim();
     let moment = Moment::read(text)?;
     let bytes = text.as_bytes();
-    let complete = bytes.get(10) == Some(&b'T') && bytes.get(16) == Some(&b':');
+    let complete = !text.contains(',') && bytes.get(10) == Some(&b'T') && bytes.get(16) == Some(&b':');
     let zoned =
         text.ends_with('Z') || bytes.len().checked_sub(6).is_some_and(|i| matches!(bytes[i], b'+' | b'-') && i > 16);
     Some(if complete && zoned { text.to_owned() } else { moment.at.to_string() })
@@ -134,9 +135,16 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(Moment::read(text).map(|m| m.at), Some(at(expected)), "{text}");
         }
-        for nonsense in
-            ["", "tomorrow", "1761609600", "2025-13-01T00:00:00Z", "12:30", "2025-10-28T00:00:00Z; rm", "60"]
-        {
+        for nonsense in [
+            "",
+            "tomorrow",
+            "1761609600",
+            "2025-13-01T00:00:00Z",
+            "12:30",
+            "2025-10-28T00:00:00Z; rm",
+            "60",
+            "2030-01-01T00:00:00[Europe/Rome]",
+        ] {
             assert_eq!(Moment::read(nonsense), None, "{nonsense}");
         }
     }
@@ -191,6 +199,7 @@ mod tests {
             ("2025-10-28T15:00:00Z", Some("2025-10-28T15:00:00Z")),
             ("2025-10-28T15:00:00.5-07:00", Some("2025-10-28T15:00:00.5-07:00")),
             ("2025-10-28 15:00:00+02", Some("2025-10-28T13:00:00Z")),
+            ("2025-10-28T15:00:00,5Z", Some("2025-10-28T15:00:00.5Z")),
             ("2025-10-28", Some("2025-10-28T00:00:00Z")),
             ("yesterday", None),
         ];

@@ -113,9 +113,12 @@ impl Block {
 /// expect it.
 fn preflight_object(body: &Value) -> Option<&Map<String, Value>> {
     let top = body.as_object()?;
-    let is_it = |object: &Map<String, Value>| object.contains_key("error") || object.contains_key("code");
+    let is_it = |object: &Map<String, Value>| {
+        object.get("error").and_then(Value::as_str) == Some("deployment_blocked")
+            || object.get("code").is_some_and(Value::is_string)
+    };
     match top.get("detail").and_then(Value::as_object) {
-        Some(detail) if !is_it(top) => Some(detail),
+        Some(detail) if is_it(detail) || !is_it(top) => Some(detail),
         _ => Some(top),
     }
 }
@@ -145,6 +148,8 @@ impl Details {
                 _ => out.others.extend(all_texts(value).map(|text| (shown(name), text))),
             }
         }
+        let completed = details.get("completed_environments").map(texts).unwrap_or_default();
+        out.environments.retain(|environment| !completed.contains(environment));
         out
     }
 }
@@ -220,6 +225,8 @@ mod tests {
             (409, conflict.clone(), Some(Kind::Conflict)),
             (409, json!({"detail": conflict}), Some(Kind::Conflict)),
             (409, json!({"code": "DEPLOYMENT_IN_PROGRESS"}), Some(Kind::Conflict)),
+            (409, json!({"detail": conflict, "error": "Conflict", "code": 409}), Some(Kind::Conflict)),
+            (428, json!({"detail": {"code": "APPROVAL_REQUIRED"}, "code": 428}), Some(Kind::Approval)),
             (409, json!({"code": "SOMETHING"}), None),
             (409, json!({"detail": "Version 1.2.3 already exists with different SHA"}), None),
             (409, json!([]), None),

@@ -9,6 +9,7 @@ pub mod reply;
 mod tls;
 mod wire;
 
+use crate::ci::remote::clean_url;
 use crate::clock::{Clock, ServerClock};
 use crate::env::Env;
 use crate::event::Payload;
@@ -247,6 +248,12 @@ impl Answer {
 }
 
 fn spelled_reply(reply: &Reply) -> String {
-    let headers: Vec<String> = reply.headers().map(|(name, value)| format!("{name}: {value}")).collect();
+    let headers: Vec<String> = reply
+        .headers()
+        .map(|(name, value)| match name {
+            "set-cookie" => format!("{name}: ***"),
+            _ => format!("{name}: {}", clean_url(value)),
+        })
+        .collect();
     format!("reply {} [{}] {}", reply.status, headers.join("; "), String::from_utf8_lossy(&reply.body))
 }

@@ -42,6 +42,8 @@ pub struct Violation {
     pub rule: String,
     /// What it says.
     pub message: Option<String>,
+    /// Whether the rule is said to only report; one that is enabled should have blocked.
+    pub report_only: bool,
 }
 
 /// A refusal: 3xx, 4xx, and a 409 that is no block.
@@ -133,6 +135,7 @@ fn receipt(body: &Value) -> Receipt {
         failed.then(|| Violation {
             rule: rule.get("rule_name").and_then(text).unwrap_or_else(|| "a rule without a name".to_owned()),
             message: rule.get("error_message").and_then(text),
+            report_only: rule.get("status").and_then(Value::as_str) != Some("enabled"),
         })
     });
     Receipt {

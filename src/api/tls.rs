@@ -3,7 +3,7 @@
 //! Owns: the verification of servers. There is no switch that turns it off. Does not own: the handshake (rustls).
 
 use crate::env::Env;
-use crate::settings::Sourced;
+use crate::settings::{Sourced, is_readable_file};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -21,7 +21,8 @@ pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(bundle) = ca_bundle {
-        let found = load_certs_from_paths(Some(&bundle.value), None);
+        let readable = Some(bundle.value.as_path()).filter(|path| is_readable_file(path));
+        let found = load_certs_from_paths(readable, None);
         let reason = found.errors.first().map(ToString::to_string);
         let (added, _) = roots.add_parsable_certificates(found.certs);
         if added == 0 {
@@ -71,7 +72,7 @@ impl Named {
     /// All certificates of the environment's files and of the system's store that can be read.
     fn load(&self) -> Vec<CertificateDer<'static>> {
         let mut certificates = Vec::new();
-        for file in self.files.iter().flatten() {
+        for file in self.files.iter().flatten().filter(|path| is_readable_file(path)) {
             certificates.extend(load_certs_from_paths(Some(file), None).certs);
         }
         for directory in self.directories.iter().flat_map(std::env::split_paths) {

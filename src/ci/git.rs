@@ -30,6 +30,8 @@ impl Checkout {
             Some(name) => (resolve(&git_dir, &common, name), name.strip_prefix("refs/heads/").map(str::to_owned)),
             None => (Some(head.trim().to_owned()), None),
         };
+        // What reftable repositories write for programs that cannot read them (gitformat-reftable, "HEAD").
+        let branch = branch.filter(|branch: &String| branch != ".invalid");
         let origin = read(&common.join("config")).and_then(|config| origin(&config));
         Some(Self {
             sha: sha.filter(|sha| is_sha(sha)).map(|sha| found(sha, "HEAD")),

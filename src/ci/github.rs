@@ -53,8 +53,9 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     context.take_ref(first(env, &["GITHUB_REF"]).or_else(|| first(env, &["GITHUB_REF_NAME"])));
+    // The source of a pull request is a plain branch name, whatever it looks like.
     if let Some(source) = first(env, &["GITHUB_HEAD_REF"]) {
-        context.take_ref(Some(source));
+        context.branch = Some(source);
     }
     let same_actor = |login: &str| context.actor.as_ref().is_some_and(|actor| actor.value == login);
     if event.pointer("/pusher/name").and_then(Value::as_str).is_some_and(same_actor) {
@@ -100,7 +101,8 @@ impl GitHub {
 
 /// More than this in one step's summary, and GitHub drops all of it.
 const LARGEST_SUMMARY: usize = 1_048_576;
-const CUT_ANNOTATION: &str = " … (cut; whole in the job summary)";
+const CUT: &str = " … (cut)";
+const CUT_WITH_SUMMARY: &str = " … (cut; whole in the job summary)";
 const CUT_SUMMARY: &str = "\n\n… (cut: GitHub takes at most 1 MiB)\n";
 
 impl Surface for GitHub {
@@ -109,7 +111,8 @@ impl Surface for GitHub {
             escape_property(&text::cut(title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
         let head = format!("::{} title={title}::", level.word());
         let room = LARGEST_ANNOTATION - head.len();
-        let message = text::cut(message, room, CUT_ANNOTATION, |c| escape_data(c.encode_utf8(&mut [0; 4])).len());
+        let mark = if self.summary.is_some() && level == Level::Error { CUT_WITH_SUMMARY } else { CUT };
+        let message = text::cut(message, room, mark, |c| escape_data(c.encode_utf8(&mut [0; 4])).len());
         format!("{head}{}\n", escape_data(&message))
     }
 

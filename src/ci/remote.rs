@@ -5,17 +5,36 @@
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-/// `url` without user, password, and query parameters that carry credentials. What is no URL is returned as it is.
+/// `url` without user, password, and query parameters that carry credentials, also where it is not a proper URL: without
+/// a scheme, or with a password that holds a `/`, `?` or `#`. Other text is returned as it is.
 #[must_use]
 pub fn clean_url(url: &str) -> String {
     let url = url.trim();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let (head, rest) = match url.find("//") {
+        Some(at) if at == 0 || url[..at].ends_with(':') => url.split_at(at + 2),
+        _ => return without_bare_credentials(url).to_owned(),
     };
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(authority_end);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{}", without_secret_parameters(tail))
+    let cut_password = match authority.split_once(':') {
+        Some((_, port)) => {
+            !authority.starts_with('[') && !port.contains('@') && !port.bytes().all(|b| b.is_ascii_digit())
+        }
+        None => false,
+    };
+    match (authority.rsplit_once('@'), tail.rsplit_once('@')) {
+        (Some((_, host)), _) => format!("{head}{host}{}", without_secret_parameters(tail)),
+        (None, Some((_, host))) if cut_password => format!("{head}{}", without_secret_parameters(host)),
+        (None, _) => format!("{head}{authority}{}", without_secret_parameters(tail)),
+    }
+}
+
+/// `user:password@host/path` without a scheme, which some tools take for a URL: `host/path`.
+fn without_bare_credentials(text: &str) -> &str {
+    match text.rsplit_once('@') {
+        Some((credentials, host)) if credentials.contains(':') && !text.contains(char::is_whitespace) => host,
+        _ => text,
+    }
 }
 
 fn without_secret_parameters(tail: &str) -> String {
@@ -95,6 +114,7 @@ fn host_and_path(remote: &str) -> Option<(String, String)> {
         return Some((url.host_str()?.to_ascii_lowercase(), url.path().to_owned()));
     }
     // scp-like: [user@]host:path, with a colon before the first slash.
+    let remote = without_bare_credentials(remote);
     let (authority, path) = remote.split_once(':')?;
     if authority.contains('/') || authority.len() < 2 || path.starts_with('\\') {
         return None;
@@ -147,6 +167,13 @@ mod tests {
             ("https://host/x?access_token=T#token=U", "https://host/x"),
             ("https://[::1]:8080/x", "https://[::1]:8080/x"),
             ("https://host/_build/results?buildId=7", "https://host/_build/results?buildId=7"),
+            ("https://user:p/w@host/x", "https://host/x"),
+            ("https://user:p#w@host", "https://host"),
+            ("//user:pw@host/x", "//host/x"),
+            ("user:pw@host:8080/x", "host:8080/x"),
+            ("https://host/@scope/x", "https://host/@scope/x"),
+            ("git@github.com:octo/shop.git", "git@github.com:octo/shop.git"),
+            ("Deploy: ask mona@example.org", "Deploy: ask mona@example.org"),
             ("not a url", "not a url"),
         ];
         for (url, expected) in cases {
@@ -196,7 +223,15 @@ mod tests {
                 assert_eq!(repository(remote).as_deref(), Some(name), "{remote}");
             }
         }
-        for local in ["/srv/git/shop.git", "../shop", "file:///srv/shop.git", "C:\\git\\shop", "", "https://host/"] {
+        for local in [
+            "/srv/git/shop.git",
+            "../shop",
+            "file:///srv/shop.git",
+            "oauth2:SECRET@host/o/r.git",
+            "C:\\git\\shop",
+            "",
+            "https://host/",
+        ] {
             assert_eq!(repository(local), None, "{local}");
         }
     }

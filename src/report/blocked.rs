@@ -36,9 +36,10 @@ pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances) -
         None => format!("The server answered {} without saying why.", block.status),
     });
     if described.status.value.is_end() {
+        let kind = described.event_type.word();
         card.lead.push(format!(
-            "The deployment itself has already happened (its status is {}): only the record of it was rejected, and waiting \
-             would be for the record alone.",
+            "The {kind} itself has already happened (its status is {}): only the record of it was rejected, and waiting would \
+             be for the record alone.",
             described.status.value
         ));
     }
@@ -208,7 +209,8 @@ fn short(moment: Moment) -> String {
 fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp, suspicion: Option<Suspicion>) -> Vec<String> {
     let details = &block.details;
     let described = subject.described();
-    let environment = described.environment.as_ref().map_or_else(String::new, |found| crate::text::shown(&found.value));
+    let what = described.environment.as_ref().unwrap_or(&described.product);
+    let environment = crate::text::shown(&what.value);
     let in_console = subject
         .console()
         .map_or_else(|| "in the Versioner console".to_owned(), |console| format!("in the console ({console})"));

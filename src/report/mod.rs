@@ -66,7 +66,7 @@ fn recorded_card(subject: Subject<'_>, receipt: &Receipt) -> Card {
     card.linked_fact(id_label(described.event_type), receipt.id.clone(), link);
     for violation in &receipt.violations {
         card.fact(
-            format!("⚠️ Would have been blocked by {}", violation.rule),
+            format!("⚠️ Violated: {}", violation.rule),
             Some(violation.message.clone().unwrap_or_else(|| "report-only".to_owned())),
         );
     }
@@ -88,10 +88,16 @@ pub fn violations(receipt: &Receipt) -> Vec<(String, String)> {
         .iter()
         .map(|violation| {
             let words = violation.message.as_deref().unwrap_or("The rule gives no reason.");
-            (
-                format!("Report-only rule violated: {}", violation.rule),
-                format!("{words}\nThis rule only reports: the deployment is not blocked, but would be if the rule were enabled."),
-            )
+            let (title, note) = match violation.report_only {
+                true => (
+                    "Report-only rule violated",
+                    "This rule only reports: the deployment is not blocked, but would be if the rule were enabled.",
+                ),
+                false => {
+                    ("Rule violated", "The server says that this rule is enabled, and recorded the event all the same.")
+                }
+            };
+            (format!("{title}: {}", violation.rule), format!("{words}\n{note}"))
         })
         .collect()
 }

@@ -24,16 +24,18 @@ pub fn refusal_card(subject: Subject<'_>, refusal: &Refusal, severity: Severity)
     let status = refusal.status;
     let title = format!("Refused: {} (HTTP {status} {})", subject.name(), reason(status));
     let mut card = Card::new(level(severity), title.replace(" )", ")"));
-    card.lead.push(match (&refusal.words, &refusal.location) {
-        (Some(words), _) => words.clone(),
-        (None, Some(location)) => format!(
+    card.lead.extend(refusal.words.clone());
+    if let Some(location) = &refusal.location {
+        card.lead.push(format!(
             "The server redirects to {location}. Redirects are not followed, so that the API key goes nowhere else."
-        ),
-        (None, None) if refusal.fields.is_empty() => {
-            format!("The server answered {status} without words that can be read.")
-        }
-        (None, None) => "The server found these fields not valid.".to_owned(),
-    });
+        ));
+    }
+    if !refusal.fields.is_empty() {
+        card.lead.push("The server found these fields not valid.".to_owned());
+    }
+    if card.lead.is_empty() {
+        card.lead.push(format!("The server answered {status} without words that can be read."));
+    }
     card.fact("Not recorded", Some(subject.name()));
     for (field, message) in &refusal.fields {
         card.fact(field_with_setting(subject, field), Some(message.clone()));
@@ -134,6 +136,12 @@ fn advice(subject: Subject<'_>, refusal: &Refusal) -> Vec<String> {
         )],
         409 => conflict_advice(subject),
         413 => vec!["Make metadata smaller: the API takes at most 100 KB of it.".to_owned()],
+        422 if refusal.fields.is_empty() => {
+            vec![
+                "Correct what the server names; 'versioner check' shows each setting and where it comes from."
+                    .to_owned(),
+            ]
+        }
         422 => vec!["Correct the settings that are named above, then run this again.".to_owned()],
         _ => vec![
             "Trying again will not help: look up what the server says, or run this again with debug set to true."

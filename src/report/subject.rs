@@ -101,11 +101,16 @@ impl<'a> Subject<'a> {
     pub fn closing_command(&self, version: Option<&str>) -> String {
         let described = self.described();
         let environment = described.environment.as_ref().map(|found| shown(&found.value)).unwrap_or_default();
+        // A value that begins like a flag must be tied to its own.
+        let flag = |name: &str, value: &str| match value.starts_with('-') {
+            true => format!("--{name}={}", shell(value)),
+            false => format!("--{name} {}", shell(value)),
+        };
         format!(
-            "versioner track deployment --product {} --environment {} --version {} --status aborted",
-            shell(&shown(&described.product.value)),
-            shell(&environment),
-            version.map_or_else(|| "VERSION_OF_THAT_DEPLOYMENT".to_owned(), shell),
+            "versioner track deployment {} {} {} --status aborted",
+            flag("product", &shown(&described.product.value)),
+            flag("environment", &environment),
+            flag("version", version.unwrap_or("VERSION_OF_THAT_DEPLOYMENT")),
         )
     }
 

@@ -7,7 +7,7 @@ use super::said::{Given, Source};
 use crate::secret::ApiKey;
 use crate::when;
 use reqwest::Url;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io::Read as _};
 
@@ -85,7 +85,6 @@ pub(super) fn api_key(
         }
         return None;
     };
-    let given = given.clone();
     if both {
         resolver.problems.push(format!(
             "api_key and api_key_file are both set by the same kind of source (api_key by {}). Remove one of them.",
@@ -112,10 +111,11 @@ pub(super) fn api_key(
         }
         Err(problem) => {
             resolver.row(name, Some(("(not shown)".to_owned(), given.source.clone())));
-            resolver.problems.push(format!(
-                "{name} (from {}) {problem}. Allowed: an API key, sk_{{account}}_{{id}}_…, as the console shows it once.",
-                given.source
-            ));
+            let allowed = match name {
+                "api_key_file" => "the path of a file that holds an API key and nothing else",
+                _ => "an API key, sk_{account}_{id}_…, as the console shows it once",
+            };
+            resolver.problems.push(format!("{name} (from {}) {problem}. Allowed: {allowed}.", given.source));
             None
         }
     }
@@ -125,12 +125,27 @@ pub(super) fn api_key(
 const LARGEST_KEY_FILE: u64 = 16 * 1024;
 
 fn read_key_file(given: &Given) -> Result<ApiKey, String> {
+    if given.value.starts_with("sk_") {
+        return Err("looks like a key itself: give it as api_key, or the path of a file that holds it".to_owned());
+    }
     let path = crate::text::shown(&given.value);
+    if !is_readable_file(Path::new(&given.value)) {
+        return Err(format!("names {path}, which is no file that can be read"));
+    }
     let mut text = String::new();
     fs::File::open(&given.value)
         .and_then(|file| file.take(LARGEST_KEY_FILE).read_to_string(&mut text))
         .map_err(|error| format!("names the file {path}, which cannot be read: {error}"))?;
     ApiKey::parse(&text).map_err(|problem| format!("names the file {path}, whose content {problem}"))
+}
+
+/// Whether `path` is a file, or one that this process was handed open (as a shell's `<(…)` does). Anything else, such as a
+/// pipe that nobody writes to, could be waited for without end.
+#[must_use]
+pub(crate) fn is_readable_file(path: &Path) -> bool {
+    path.is_file()
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|open| path.starts_with(open))
+        || path == Path::new("/dev/stdin")
 }
 
 /// Reads a base address: http or https, a host, no credentials, query or fragment; no slash at its end.
@@ -145,9 +160,7 @@ fn base_url(text: &str) -> Option<Url> {
 #[must_use]
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The console that belongs to an API address: `app.X` for `api.X`, `dev.X` for `development-api.X`.
@@ -182,6 +195,7 @@ mod tests {
             ("http://localhost", true),
             ("http://10.0.0.1", false),
             ("http://localhost.evil.example", false),
+            ("http://evil.localhost", false),
             ("http://127.0.0.1.nip.io", false),
         ] {
             assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");

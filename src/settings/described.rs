@@ -45,8 +45,8 @@ pub struct Described {
     /// For deployments.
     pub environment: Option<Sourced<String>>,
     pub status: Sourced<Status>,
-    /// The user's keys and, where they leave room and did not say `none`, the detected ones.
-    pub metadata: Map<String, Value>,
+    /// The user's keys and, where they leave room, the detected ones; nothing at all if they said `none`.
+    pub metadata: Option<Map<String, Value>>,
     pub repository: Option<Sourced<String>>,
     pub sha: Option<Sourced<String>>,
     pub branch: Option<Sourced<String>>,
@@ -192,7 +192,7 @@ fn status(resolver: &mut Resolver<'_>, warnings: &mut Vec<String>) -> Sourced<St
 }
 
 /// The user's metadata over the detected one. `none` means neither.
-fn metadata(resolver: &mut Resolver<'_>, context: &Context, warnings: &mut Vec<String>) -> Map<String, Value> {
+fn metadata(resolver: &mut Resolver<'_>, context: &Context, warnings: &mut Vec<String>) -> Option<Map<String, Value>> {
     let names = ["metadata", "extra_metadata"];
     let object = |text: &str| match serde_json::from_str(text) {
         Ok(Value::Object(map)) if size(&map) <= LARGEST_METADATA => Some(map),
@@ -207,16 +207,16 @@ fn metadata(resolver: &mut Resolver<'_>, context: &Context, warnings: &mut Vec<S
         object,
     );
     if said.as_deref() == Some("none") {
-        return Map::new();
+        return None;
     }
     let user = given.map(|given| given.value).unwrap_or_default();
     let mut merged = context.metadata.clone();
     merged.extend(user.clone());
     if size(&merged) > LARGEST_METADATA {
         warnings.push("metadata leaves no room for the keys that are detected (vi_…): they are left out.".to_owned());
-        return user;
+        return Some(user);
     }
-    merged
+    Some(merged)
 }
 
 fn size(map: &Map<String, Value>) -> usize {

@@ -11,7 +11,7 @@ pub mod said;
 mod waiting;
 
 pub use connection::Connection;
-pub(crate) use connection::is_loopback;
+pub(crate) use connection::{is_loopback, is_readable_file};
 pub use described::{Described, EventType};
 pub use resolver::{Row, Sourced};
 
@@ -19,7 +19,7 @@ use crate::ci::Context;
 use crate::cli::{Command, Invocation};
 use crate::env::Env;
 use crate::gate::Rules;
-use crate::secret::ApiKey;
+use crate::secret::Redactor;
 use jiff::Timestamp;
 use resolver::Resolver;
 use said::{Given, Said, Source};
@@ -70,23 +70,29 @@ pub struct Reading {
     pub problems: Vec<String>,
     /// What is odd.
     pub warnings: Vec<String>,
-    /// The key, if there is one, so that it can be hidden even where other settings are wrong.
-    pub key: Option<ApiKey>,
+    /// Hides whatever is, or may be, a key.
+    pub redactor: Redactor,
+    /// How to reach the API, as far as that is known even where other settings are wrong.
+    pub connection: Option<Connection>,
     /// Whether to say more.
     pub verbose: bool,
     /// Whether to say everything.
     pub debug: bool,
-    /// Whether the settings are to be shown.
-    pub is_check: bool,
+    /// What to do; to report where that could not be understood.
+    pub action: Action,
 }
 
-/// Reads all settings: from the command line, the environment, and what the CI system tells, at `now`.
+/// Reads all settings: from the command line, the environment, and what the CI system tells, at `now`. `redactor` hides what
+/// is known to be a key already.
 #[must_use]
-pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestamp) -> Reading {
+pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestamp, redactor: Redactor) -> Reading {
     let inputs = matches!(invocation.command, Command::Bare | Command::Check { .. });
     let said = Said::new(invocation, env, inputs);
-    let mut resolver = Resolver::new(&said);
+    let mut resolver = Resolver::new(&said, redactor);
     let mut warnings = said::unread(invocation, env);
+    resolver.problems.extend(said::unreadable(env, inputs).map(|(name, variable)| {
+        format!("{name} (from {variable}) holds bytes that are not UTF-8. Allowed: text in UTF-8.")
+    }));
     if inputs {
         resolver.problems.extend(said::empty_inputs(env).map(|(name, variable)| {
             format!(
@@ -98,7 +104,10 @@ pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestam
     let action = action(&mut resolver, invocation.command);
     let key_required = !matches!(action, Some(Action::Check { .. }));
     let key = connection::api_key(&mut resolver, key_required, &mut warnings);
-    let connection = connection::read(&mut resolver, key.clone());
+    if let Some(key) = &key {
+        resolver.redactor.hide(key.value.expose());
+    }
+    let connection = connection::read(&mut resolver, key);
     let described = described::read(&mut resolver, invocation.command, context, &mut warnings);
     let waiting = waiting::read(&mut resolver, context, now);
     let fail_on_api_error = resolver.switch("fail_on_api_error", true);
@@ -107,7 +116,7 @@ pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestam
     let summary = resolver.switch("summary", true);
     let verbose = resolver.switch("verbose", false);
     let debug = resolver.switch("debug", env.get("RUNNER_DEBUG") == Some("1") || env.is_true("CI_DEBUG_TRACE"));
-    let settings = match (action, connection, described, waiting) {
+    let settings = match (action, connection.clone(), described, waiting) {
         (Some(action), Some(connection), Some(described), Some(waiting)) if resolver.problems.is_empty() => {
             Some(Settings {
                 action,
@@ -121,9 +130,9 @@ pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestam
         }
         _ => None,
     };
-    let Resolver { rows, problems, .. } = resolver;
-    let is_check = matches!(action, Some(Action::Check { .. }));
-    Reading { settings, rows, problems, warnings, key: key.map(|key| key.value), verbose, debug, is_check }
+    let Resolver { rows, problems, redactor, .. } = resolver;
+    let action = action.unwrap_or(Action::Report { subcommand: true });
+    Reading { settings, rows, problems, warnings, redactor, connection, verbose, debug, action }
 }
 
 fn action(resolver: &mut Resolver<'_>, command: Command) -> Option<Action> {

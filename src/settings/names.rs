@@ -11,8 +11,8 @@ pub enum Scope {
     Event,
     /// With `check`, where no subcommand says it.
     Check,
-    /// Never: only as a variable, for calls without a subcommand.
-    Variable,
+    /// With calls without a subcommand.
+    Bare,
 }
 
 /// What a setting's flag takes.
@@ -145,7 +145,7 @@ pub const SETTINGS: &[Setting] = &[
         "3",
         "how often a request that failed in passing is tried again, 0 to 100",
     ),
-    value(Scope::Variable, "command", &[], "report", "what to do without a subcommand: report or check"),
+    value(Scope::Bare, "command", &[], "report", "what to do without a subcommand: report or check"),
     value(Scope::Everywhere, "ca_bundle", &[], "", "a PEM file of certificate authorities to trust as well"),
     value(Scope::Everywhere, "output_file", &[], "", "a file to which outputs are appended as KEY=VALUE lines"),
     switch("summary", "true", "write the job summary"),

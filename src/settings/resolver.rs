@@ -5,6 +5,7 @@
 use super::said::{Given, Said, Source};
 use crate::ci::Found;
 use crate::ci::remote::clean_url;
+use crate::secret::Redactor;
 use crate::text;
 
 /// A value and where it came from.
@@ -37,13 +38,15 @@ pub struct Row {
 /// Turns what was said into values, and collects what is wrong.
 pub(super) struct Resolver<'a> {
     pub(super) said: &'a Said,
+    /// Hides keys in what is quoted: before it is cut, since half a key is no less secret.
+    pub(super) redactor: Redactor,
     pub(super) rows: Vec<Row>,
     pub(super) problems: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(said: &'a Said) -> Self {
-        Self { said, rows: Vec::new(), problems: Vec::new() }
+    pub(super) fn new(said: &'a Said, redactor: Redactor) -> Self {
+        Self { said, redactor, rows: Vec::new(), problems: Vec::new() }
     }
 
     /// A text that may be missing. `names` are the setting's name and what else means the same here; `none` in any
@@ -134,7 +137,7 @@ impl<'a> Resolver<'a> {
         self.problems.push(format!(
             "{name} (from {}) is {:?}, which cannot be understood. Allowed: {allowed}.",
             given.source,
-            text::cut(&text::shown(&clean_url(&given.value)), 200, "…", char::len_utf8),
+            text::cut(&self.redactor.scrub(&text::shown(&clean_url(&given.value))), 200, "…", char::len_utf8),
         ));
     }
 

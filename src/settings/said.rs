@@ -71,24 +71,18 @@ impl Said {
     /// What was said under any of `names`, of which the first counts most within one source.
     #[must_use]
     pub fn pick(&self, names: &[&str]) -> Option<&Given> {
-        self.pick_with_layer(names).map(|(given, _)| given)
+        self.layers.iter().find_map(|layer| names.iter().find_map(|name| layer.get(*name)))
     }
 
     /// What was said under `one` or `other`, and whether the same source said both.
     #[must_use]
-    pub fn pick_either(&self, one: &str, other: &str) -> Option<(&'static str, &Given, bool)> {
-        self.layers.iter().find_map(|layer| match (layer.get(one), layer.get(other)) {
+    pub fn pick_either(&self, one: &str, other: &str) -> Option<(&'static str, Given, bool)> {
+        let set = |layer: &'_ Layer, name: &str| layer.get(name).filter(|given| given.value != "none").cloned();
+        self.layers.iter().find_map(|layer| match (set(layer, one), set(layer, other)) {
             (Some(given), both) => Some((names::find(one)?.name, given, both.is_some())),
             (None, Some(given)) => Some((names::find(other)?.name, given, false)),
             (None, None) => None,
         })
-    }
-
-    fn pick_with_layer(&self, names: &[&str]) -> Option<(&Given, usize)> {
-        self.layers
-            .iter()
-            .enumerate()
-            .find_map(|(index, layer)| names.iter().find_map(|name| layer.get(*name)).map(|given| (given, index)))
     }
 }
 
@@ -118,6 +112,15 @@ fn variables(env: &Env, prefix: &str) -> Layer {
         .collect()
 }
 
+/// The variables that are settings, and whose value is not text. `INPUT_…` counts only if `inputs`.
+pub fn unreadable(env: &Env, inputs: bool) -> impl Iterator<Item = (&'static str, &str)> {
+    env.unreadable().filter_map(move |variable| {
+        let name = variable.strip_prefix(OWN).or_else(|| variable.strip_prefix(INPUT).filter(|_| inputs))?;
+        let setting = names::find(&name.replace('-', "_").to_lowercase())?;
+        Some((setting.name, variable))
+    })
+}
+
 /// The `INPUT_` variables that must not be empty, where they are set and empty: an expression that gave nothing.
 pub fn empty_inputs(env: &Env) -> impl Iterator<Item = (&'static str, &'static str)> {
     [("status", "INPUT_STATUS"), ("version", "INPUT_VERSION")]
@@ -144,17 +147,21 @@ pub fn unread(invocation: &Invocation, env: &Env) -> Vec<String> {
             warnings.push(format!("{variable} has no effect any more: {why}."));
             continue;
         }
-        let nearest = SETTINGS
-            .iter()
-            .flat_map(Setting::names)
-            .map(|known| (strsim::damerau_levenshtein(known, &name), known))
-            .min()
-            .filter(|(distance, known)| *distance <= 1 + known.len() / 3);
-        let hint = nearest.map_or_else(
-            || "'versioner --help' lists the settings".to_owned(),
-            |(_, known)| format!("did you mean {OWN}{}?", known.to_uppercase()),
-        );
-        warnings.push(format!("{variable} is not a setting and is ignored: {hint}"));
+        if name == "config" {
+            warnings
+                .push(format!("{variable} is ignored: there is no configuration file, every setting has a variable."));
+            continue;
+        }
+        let nearest =
+            SETTINGS.iter().flat_map(Setting::names).min_by_key(|known| distance(known, &name)).unwrap_or_default();
+        warnings
+            .push(format!("{variable} is not a setting and is ignored: did you mean {OWN}{}?", nearest.to_uppercase()));
     }
     warnings
+}
+
+/// How far the setting `known` is from `name`: first whether it holds the same word, or one that begins so, then by letters.
+fn distance(known: &str, name: &str) -> (bool, usize) {
+    let is_in_it = known.split('_').any(|word| word == name) || known.starts_with(name);
+    (!is_in_it, strsim::damerau_levenshtein(known, name))
 }

@@ -201,6 +201,10 @@ fn an_unknown_variable_is_warned_of_with_the_nearest_name() {
     assert_eq!(run.code, 0);
     assert!(run.stderr.contains("did you mean VERSIONER_ENVIRONMENT?"), "{}", run.stderr);
     assert!(run.stderr.contains("VERSIONER_ZEBRA_CROSSING is not a setting"), "{}", run.stderr);
+    for (name, meant) in [("ENV", "ENVIRONMENT"), ("KEY", "API_KEY"), ("SHA", "SCM_SHA")] {
+        let run = Versioner::deployment(&sandbox, "success").env(&format!("VERSIONER_{name}"), "x").run();
+        assert!(run.stderr.contains(&format!("did you mean VERSIONER_{meant}?")), "{}", run.stderr);
+    }
     assert!(!run.stderr.contains("VERSIONER_DEPLOYMENT_ID") && !run.stderr.contains("VERSIONER_BIN"), "{}", run.stderr);
 }
 
@@ -226,4 +230,37 @@ fn a_run_started_by_hand_is_warned_of_defaults() {
     assert!(warned("version") && warned("product_name"), "{}", run.all());
     let run = by_hand().env("INPUT_PRODUCT", "shop").run();
     assert!(run.commands().is_empty(), "{}", run.all());
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    use std::process::Command;
+    let sandbox = Sandbox::start();
+    for setting in ["VERSIONER_API_KEY_FILE", "VERSIONER_CA_BUNDLE"] {
+        let call = Versioner::deployment(&sandbox, "success");
+        let pipe = call.dir.path().join("pipe").display().to_string();
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let call = if setting.contains("KEY") { call.without("VERSIONER_API_KEY") } else { call };
+        let run = call.env(setting, &pipe).run();
+        assert_eq!(run.code, 1);
+        assert!(run.stderr.contains(setting), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn numbers_in_metadata_are_sent_as_they_are() {
+    let sandbox = Sandbox::start();
+    let metadata = r#"{"big":12345678901234567890123,"price":1.10}"#;
+    let run = Versioner::deployment(&sandbox, "success").args(["--metadata", metadata, "--debug"]).run();
+    assert_eq!(run.code, 0);
+    assert!(run.stdout.contains(r#""big":12345678901234567890123,"price":1.10"#), "{}", run.stdout);
+}
+
+#[test]
+fn without_a_subcommand_flags_describe_the_event_as_well() {
+    let sandbox = Sandbox::start();
+    let run =
+        Versioner::github(&sandbox, "success").args(["--environment", "staging", "--event-type", "deployment"]).run();
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert_eq!(sandbox.requests()[0].json()["environment_name"], "staging");
 }

@@ -164,3 +164,72 @@ fn the_key_is_not_given_back_in_any_form() {
         }
     }
 }
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_printed() {
+    let sandbox = Sandbox::start();
+    let key = sandbox.key().to_owned();
+    let long = format!("{{\"a\":\"{}{key}", "x".repeat(165));
+    let calls = [
+        Versioner::shell(&sandbox).args(["track", "build", "--api-key=", &key]),
+        Versioner::shell(&sandbox).args(["track", "build", "--fail-on-api-error", &key]),
+        Versioner::bare().args([&key]),
+        Versioner::bare().args(["track", "build", "--api-key", "abcdefgh-secret", "abcdefgh-secret"]),
+        Versioner::github(&sandbox, "success").env("INPUT_METADATA", &long),
+        Versioner::github(&sandbox, "success").env("INPUT_API_KEY", "").env("VERSIONER_API_KEY_FILE", &key),
+        Versioner::github(&sandbox, "success").env("INPUT_STARTED_AT", &key),
+        Versioner::github(&sandbox, "success").env("INPUT_API_URL", &format!("https://{key}/x?y")),
+    ];
+    for call in calls {
+        for json in [&[][..], &["--json"]] {
+            let output = call.command().args(json).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            assert!(!text.contains(&key[4..24]) && !text.contains("abcdefgh-secret"), "{text}");
+            if !json.is_empty() {
+                assert_eq!(output.stdout, b"{}\n", "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_starts_nothing() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::github(&sandbox, "success").args(["track", "build", EVIL]).run();
+    assert_eq!(run.code, 1);
+    assert_harmless(&run, &["error"]);
+}
+
+#[test]
+fn credentials_in_addresses_are_neither_printed_nor_sent() {
+    let sandbox = Sandbox::start();
+    for address in [
+        "https://user:hunter2@api.example",
+        "user:hunter2@api.example",
+        "https://user:hun/ter2hunter2@x",
+        "//u:hunter2@x",
+    ] {
+        let run = Versioner::deployment(&sandbox, "success").env("VERSIONER_API_URL", address).run();
+        assert_eq!(run.code, 1);
+        assert!(!run.all().contains("hunter2"), "{}", run.all());
+    }
+    for location in [
+        "//user:hunter2@login.example/x",
+        "https://user:hun/ter2hunter2@x.example/",
+        "https://u:hunter2@x.example/?token=hunter2",
+    ] {
+        sandbox.script([Reply::status(302).header("Location", location).header("Set-Cookie", "session=hunter2")]);
+        let run = Versioner::deployment(&sandbox, "success").args(["--debug"]).run();
+        assert_eq!(run.code, 4);
+        assert!(run.stderr.contains(".example/") && !run.all().contains("hunter2"), "{}", run.all());
+    }
+    sandbox.clear_requests();
+    let jenkins = [
+        ("JENKINS_URL", "https://j.example"),
+        ("GIT_URL", "oauth2:hunter2@gitlab.com/o/r.git"),
+        ("BUILD_URL", "//u:hunter2@j.example/job/1"),
+    ];
+    assert_eq!(Versioner::deployment(&sandbox, "success").envs(&jenkins).run().code, 0);
+    assert!(!sandbox.requests()[0].body.to_string().contains("hunter2"));
+}

@@ -19,6 +19,7 @@ mod github;
 mod hostile;
 mod network;
 mod outputs;
+mod readme;
 mod refusals;
 mod support;
 mod tls;

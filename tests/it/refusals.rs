@@ -159,3 +159,34 @@ fn a_failed_status_fails_the_job_without_a_subcommand_alone() {
     assert_eq!(Versioner::github(&sandbox, "cancelled").run().code, 0);
     assert_eq!(Versioner::deployment(&sandbox, "failure").run().code, 0);
 }
+
+#[test]
+fn a_block_wrapped_in_something_else_is_never_excused() {
+    let sandbox = Sandbox::start();
+    let block = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT"});
+    sandbox.script([Reply::status(409).json(json!({"detail": block, "error": "Conflict", "code": 409}))]);
+    let run = Versioner::deployment(&sandbox, "started").args(["--fail-on-api-error=false"]).run();
+    assert_eq!(run.code, 5, "{}", run.all());
+}
+
+#[test]
+fn a_redirect_with_words_still_says_where_to() {
+    let sandbox = Sandbox::start();
+    sandbox
+        .script([Reply::status(307).header("Location", "https://new.example/api").json(json!({"message": "Moved"}))]);
+    let run = Versioner::deployment(&sandbox, "success").run();
+    assert!(run.stderr.contains("Moved") && run.stderr.contains("https://new.example/api"), "{}", run.stderr);
+}
+
+#[test]
+fn a_blocked_build_is_called_a_build() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(423)]);
+    let run = Versioner::shell(&sandbox).args(["track", "build", "--product", "shop", "--version", "1"]).run();
+    assert_eq!(run.code, 5);
+    assert!(
+        run.stderr.contains("The build itself has already happened") && run.stderr.contains("administers shop"),
+        "{}",
+        run.stderr
+    );
+}

@@ -227,18 +227,19 @@ fn the_users_metadata_wins_over_the_detected() {
 }
 
 #[test]
-fn variables_that_are_not_utf_8_do_no_harm() {
+fn variables_that_are_not_utf_8_do_no_harm_unless_they_are_settings() {
     use std::os::unix::ffi::OsStrExt as _;
     let sandbox = Sandbox::start();
     let broken = std::ffi::OsStr::from_bytes(b"\xff\xfe");
     let call = Versioner::github(&sandbox, "success");
-    let status = call
-        .command()
-        .env("VERSIONER_PRODUCT", broken)
-        .env(broken, "x")
-        .env("INPUT_METADATA", broken)
-        .status()
-        .unwrap();
+    let status =
+        call.command().env("GITHUB_ACTOR", broken).env(broken, "x").env("INPUT_OTHER", broken).status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert_eq!(sandbox.requests()[0].json()["product_name"], "shop");
+    // A setting that cannot be read is no default: a failure would be reported as a success.
+    let output = call.command().env_remove("INPUT_STATUS").env("VERSIONER_STATUS", broken).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("status (from VERSIONER_STATUS) holds bytes that are not UTF-8"), "{stdout}");
+    assert_eq!(sandbox.requests().len(), 1);
 }

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Steps that build, run and measure the program. Sourced by `run`.
+
+# shellcheck disable=SC2034,SC2154 # `run` and its other parts set and use what is not set or used here.
+set -Eeuo pipefail
+
+readonly max_size=$((3 * 1024 * 1024))
+readonly events=50
+
+# A step that hangs fails, long before the run's own end.
+readonly test_limit=15m
+readonly demo_limit=5m
+
+# The binary that is shipped; set by `build_static`.
+static_binary=''
+
+run_readme_tests() {
+  readme_block Test "${work}/test.sh"
+  counted timeout "${test_limit}" bash -euo pipefail -- "${work}/test.sh"
+  grep -q '^test result: ' "${work}/tests.log" || die 'the README'\''s test command ran no test'
+}
+
+build_static() {
+  CC_x86_64_unknown_linux_musl=musl-gcc RUSTFLAGS="${static_rustflags}" \
+    cargo build --release --locked --target "${static_target}"
+  static_binary=${CARGO_TARGET_DIR}/${static_target}/release/versioner
+  check_binary
+}
+
+check_binary() {
+  local size elf
+  size=$(stat --format %s -- "${static_binary}")
+  awk -v size="${size}" 'BEGIN { printf "%d bytes, %.2f MiB\n", size, size / 1048576 }'
+  # The limit is for what is shipped: with glibc inside, the stand-in of `install_target` is larger.
+  [[ ${static_target} != "${musl}" ]] || ((size <= max_size)) || die "${size} bytes are more than ${max_size}"
+  elf=$(readelf --wide --program-headers --section-headers --dynamic -- "${static_binary}")
+  [[ ${elf} != *INTERP* ]] || die 'the binary asks for an interpreter: it is not static'
+  [[ ${elf} != *'(NEEDED)'* ]] || die 'the binary needs shared libraries: it is not static'
+  [[ ${elf} != *.symtab* && ${elf} != *.debug_* ]] || die 'the binary is not stripped'
+  printf 'static and stripped\n'
+}
+
+test_static() {
+  # Built before the clock starts to run.
+  cargo test --locked --test it --no-run
+  VERSIONER_TEST_BIN="${static_binary}" counted timeout "${test_limit}" cargo test --locked --test it
+}
+
+# Twice: as in a pipeline, and as at a terminal.
+run_demo() {
+  local demo=${work}/demo.sh started
+  readme_block 'Try it' "${demo}"
+  started=$(microseconds)
+  timeout "${demo_limit}" bash -euo pipefail -- "${demo}" | cat || die "the demo failed with status $?"
+  say_duration 'without a terminal' "${started}"
+  started=$(microseconds)
+  if ! timeout "${demo_limit}" script --quiet --return --command "bash -euo pipefail -- '${demo}'" \
+    "${work}/demo.tty" >"${work}/demo.out"; then
+    cat -- "${work}/demo.out"
+    die 'the demo failed at a terminal'
+  fi
+  say_duration 'at a terminal' "${started}"
+}
+
+microseconds() {
+  printf '%s' "${EPOCHREALTIME/[^0-9]/}"
+}
+
+# say_duration WHAT STARTED
+say_duration() {
+  local now
+  now=$(microseconds)
+  printf '%s: %d ms\n' "$1" "$(((now - $2) / 1000))"
+}
+
+# Printed, not asserted: this machine may be busy.
+measure() {
+  local started ended key url time peak=0 index rss
+  local event=(--product shop --version 1.4.2 --environment production --status success)
+  start_sandbox
+  url=$(sed -n 's/^listening on //p' "${work}/sandbox.out")
+  key=$(sed -n 's/^api key //p' "${work}/sandbox.out")
+  local empty=(env -i "VERSIONER_API_URL=${url}" "VERSIONER_API_KEY=${key}")
+  local call=("${empty[@]}" "${static_binary}" track deployment "${event[@]}")
+
+  started=$(microseconds)
+  for ((index = 0; index < events; index++)); do
+    "${call[@]}" >"${work}/measured.out" 2>&1
+  done
+  ended=$(microseconds)
+  awk -v micros="$((ended - started))" -v events="${events}" 'BEGIN {
+    printf "%d events, a process each: %.1f ms each\n", events, micros / 1000 / events
+  }'
+
+  time=$(type -P time)
+  for ((index = 0; index < events; index++)); do
+    "${time}" --format %M --output "${work}/rss" "${call[@]}" >"${work}/measured.out" 2>&1
+    rss=$(<"${work}/rss")
+    ((rss <= peak)) || peak=${rss}
+  done
+  printf 'peak memory: %d KiB\n' "${peak}"
+  stop_sandbox
+}
+
+# As the tests have built it.
+start_sandbox() {
+  local tries
+  "${CARGO_TARGET_DIR}/debug/versioner-sandbox" >"${work}/sandbox.out" 2>&1 &
+  sandbox_pid=$!
+  for ((tries = 0; tries < 100; tries++)); do
+    ! grep -q '^api key ' "${work}/sandbox.out" || return 0
+    sleep 0.1
+  done
+  die 'the sandbox did not start within 10 seconds'
+}

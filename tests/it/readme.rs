@@ -1,0 +1,71 @@
+//! The README against the program: every setting with its default, every alias, every output, every exit code.
+
+use crate::support::{Versioner, read};
+use std::path::Path;
+use versioner_action::settings::names::SETTINGS;
+use versioner_sandbox::Sandbox;
+
+fn readme() -> String {
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+}
+
+/// The rows of the table under `heading`, cell by cell.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let readme = readme();
+    let section = readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+fn words(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_settings_are_the_programs() {
+    let mut documented: Vec<String> = table("Settings").iter().flat_map(|row| words(&row[0])).collect();
+    let mut known: Vec<String> = SETTINGS.iter().flat_map(|setting| setting.names()).map(str::to_owned).collect();
+    documented.sort();
+    known.sort();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_defaults_are_the_programs() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "success").run();
+    assert_eq!(run.code, 0);
+    let shown = Versioner::shell(&sandbox)
+        .args(["check", "--product", "a", "--environment", "b"])
+        .without("VERSIONER_API_URL")
+        .args(["--version", "1"])
+        .run()
+        .stdout;
+    for row in table("Settings") {
+        let (name, default) = (&words(&row[0])[0], &row[1]);
+        // A default in code is a value; others are told in words.
+        let Some(value) = words(default).into_iter().next().filter(|_| default.starts_with('`')) else { continue };
+        if name == "metadata" || name == "command" {
+            continue;
+        }
+        let line = shown
+            .lines()
+            .find(|line| line.contains(&format!("  {name} ")))
+            .unwrap_or_else(|| panic!("{name}: {shown}"));
+        assert!(line.contains(&format!("  {value}  (default)")), "{line}, README: {default}");
+    }
+}
+
+#[test]
+fn the_outputs_are_the_programs() {
+    let documented: Vec<String> = table("Outputs").iter().flat_map(|row| words(&row[0])).collect();
+    let sandbox = Sandbox::start();
+    for status in ["started", "started"] {
+        let outputs =
+            Versioner::github(&sandbox, status).env("INPUT_UI_URL", "https://app.versioner.io").run().outputs();
+        for name in outputs.keys() {
+            assert!(documented.contains(name), "{name} is not in the README");
+        }
+    }
+}
