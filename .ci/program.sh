@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Steps that build, run and measure the program. Sourced by `run`.
+# Steps that build and run the program. Sourced by `run`.
 
 # shellcheck disable=SC2034,SC2154 # `run` and its other parts set and use what is not set or used here.
 set -Eeuo pipefail
 
 readonly max_size=$((3 * 1024 * 1024))
-readonly events=50
 
 # A step that hangs fails, long before the run's own end.
 readonly test_limit=15m
@@ -71,45 +70,4 @@ say_duration() {
   local now
   now=$(microseconds)
   printf '%s: %d ms\n' "$1" "$(((now - $2) / 1000))"
-}
-
-# Printed, not asserted: this machine may be busy.
-measure() {
-  local started ended key url time peak=0 index rss
-  local event=(--product shop --version 1.4.2 --environment production --status success)
-  start_sandbox
-  url=$(sed -n 's/^listening on //p' "${work}/sandbox.out")
-  key=$(sed -n 's/^api key //p' "${work}/sandbox.out")
-  local empty=(env -i "VERSIONER_API_URL=${url}" "VERSIONER_API_KEY=${key}")
-  local call=("${empty[@]}" "${static_binary}" track deployment "${event[@]}")
-
-  started=$(microseconds)
-  for ((index = 0; index < events; index++)); do
-    "${call[@]}" >"${work}/measured.out" 2>&1
-  done
-  ended=$(microseconds)
-  awk -v micros="$((ended - started))" -v events="${events}" 'BEGIN {
-    printf "%d events, a process each: %.1f ms each\n", events, micros / 1000 / events
-  }'
-
-  time=$(type -P time)
-  for ((index = 0; index < events; index++)); do
-    "${time}" --format %M --output "${work}/rss" "${call[@]}" >"${work}/measured.out" 2>&1
-    rss=$(<"${work}/rss")
-    ((rss <= peak)) || peak=${rss}
-  done
-  printf 'peak memory: %d KiB\n' "${peak}"
-  stop_sandbox
-}
-
-# As the tests have built it.
-start_sandbox() {
-  local tries
-  "${CARGO_TARGET_DIR}/debug/versioner-sandbox" >"${work}/sandbox.out" 2>&1 &
-  sandbox_pid=$!
-  for ((tries = 0; tries < 100; tries++)); do
-    ! grep -q '^api key ' "${work}/sandbox.out" || return 0
-    sleep 0.1
-  done
-  die 'the sandbox did not start within 10 seconds'
 }
