@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::env::Env;
 use crate::event::Payload;
 use crate::gate;
-use crate::gate::wait::{Ask, End, Wait};
+use crate::gate::wait::{Ask, End, Terms, Wait};
 use crate::outcome::Outcome;
 use crate::report;
 use crate::report::card::Card;
@@ -25,7 +25,6 @@ use crate::text::shown;
 use crate::when::spelled_duration;
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// Does what `args` and `env` ask for, in `directory`, and gives the exit code.
@@ -146,16 +145,24 @@ async fn act(
 
 /// Sends the event and waits as the settings say, or until a signal comes.
 async fn ask(
-    console: &mut Console,
+    console: &Console,
     client: &Client,
     settings: &Settings,
     payload: &Payload,
     wait: &mut Wait,
 ) -> Result<(Answer, End), Signal> {
+    let console: &Console = console;
+    let described = &settings.described;
+    let terms = Terms {
+        rules: &settings.waiting,
+        own_version: &described.version.value,
+        for_the_record: described.status.value.is_end(),
+        clock: Clock::system(),
+    };
     let mut rng = fastrand::Rng::new();
-    let mut asker =
-        Asker { console, client, event_type: settings.described.event_type, payload, rng: rng.fork(), last_line: None };
-    let answered = gate::wait::pass(&mut asker, &settings.waiting, Clock::system(), &mut rng, wait);
+    let mut asker = Asker { console, client, event_type: described.event_type, payload, rng: rng.fork(), asked: false };
+    let say = |line: &str| console.line(line);
+    let answered = gate::wait::pass(&mut asker, &say, &terms, &mut rng, wait);
     let Ok(mut signals) = Signals::listen() else {
         return Ok(answered.await);
     };
@@ -168,47 +175,42 @@ async fn ask(
 
 /// Asks the API, and speaks through the console.
 struct Asker<'a> {
-    console: &'a mut Console,
+    console: &'a Console,
     client: &'a Client,
     event_type: EventType,
     payload: &'a Payload,
     rng: fastrand::Rng,
-    /// When a line about a wait was last said; nothing before there is one.
-    last_line: Option<Instant>,
+    /// Whether this is a poll: while it waits, the job speaks of the wait alone, and not of every try.
+    asked: bool,
 }
 
 impl Ask for Asker<'_> {
     async fn ask(&mut self, deadline: Option<Instant>) -> Answer {
-        let mut progress = Quiet { console: self.console, last_line: &mut self.last_line };
-        self.client.send(self.event_type, self.payload, deadline, Clock::system(), &mut self.rng, &mut progress).await
-    }
-
-    fn say(&mut self, line: &str) {
-        self.last_line = Some(Instant::now());
-        self.console.line(line);
+        let quiet = std::mem::replace(&mut self.asked, true);
+        let mut speech = Speech { console: self.console, quiet };
+        self.client.send(self.event_type, self.payload, deadline, Clock::system(), &mut self.rng, &mut speech).await
     }
 }
 
-/// The console, which says no more than one line in ten seconds about tries while it waits.
-struct Quiet<'a> {
-    console: &'a mut Console,
-    last_line: &'a mut Option<Instant>,
+/// What is said of the tries of one event.
+struct Speech<'a> {
+    console: &'a Console,
+    quiet: bool,
 }
 
-impl Progress for Quiet<'_> {
+impl Progress for Speech<'_> {
     fn retrying(&mut self, line: &str) {
-        match self.last_line {
-            Some(last) if last.elapsed() < Duration::from_secs(10) => self.console.verbose(|| line.to_owned()),
-            Some(last) => {
-                *last = Instant::now();
-                self.console.line(line);
-            }
-            None => self.console.line(line),
+        if self.quiet {
+            self.console.verbose(|| line.to_owned());
+        } else {
+            self.console.line(line);
         }
     }
 
     fn debug(&mut self, line: &dyn Fn() -> String) {
-        self.console.debug(line);
+        if self.console.debug {
+            self.console.line(&format!("debug: {}", shown(&self.console.scrub(&line()))));
+        }
     }
 }
 
@@ -216,7 +218,7 @@ impl Progress for Quiet<'_> {
 fn tell_interrupted(console: &Console, invocation: &Invocation, subject: Subject<'_>, wait: &Wait, signal: Signal) {
     let card = report::interrupted_card(subject, wait, signal.name);
     show_card(console, &card);
-    hand_on(console, invocation, subject, &card, report::interrupted_outputs(subject, wait));
+    hand_on(console, invocation, subject, &card, report::interrupted_outputs(subject, wait, Clock::system().now()));
 }
 
 /// Asks the API whether it is up, and says so.
@@ -253,13 +255,10 @@ fn tell(console: &Console, invocation: &Invocation, subject: Subject<'_>, answer
     let card = report::card(subject, answer, wait, end, now);
     show_card(console, &card);
     if let Verdict::Recorded(receipt) = &answer.verdict {
-        if let Some(waited) = wait.waited {
-            let waited = spelled_duration(waited);
-            console.annotate(
-                Level::Notice,
-                "The wait is over",
-                &format!("{} may go on, after {waited}.", subject.name()),
-            );
+        if let Some(waited) = wait.waited() {
+            let so = if subject.is_gate() { "may go on" } else { "is recorded" };
+            let message = format!("{} {so}, after {}.", subject.name(), spelled_duration(waited));
+            console.annotate(Level::Notice, "The wait is over", &message);
         }
         for (title, message) in report::violations(receipt) {
             console.annotate(Level::Warning, &title, &message);

@@ -3,7 +3,6 @@
 //! Owns: which stream, scrubbing, and that a surface that fails is warned of once. Does not own: words (`report`), nor
 //! any system's grammar (`ci`).
 
-use crate::api::Progress;
 use crate::ci::surface::{Level, Surface};
 use crate::secret::Redactor;
 use crate::text;
@@ -135,18 +134,6 @@ impl Console {
                 io::stderr(),
                 "versioner: warning: stdout cannot be written ({error}); messages on it are lost"
             );
-        }
-    }
-}
-
-impl Progress for Console {
-    fn retrying(&mut self, line: &str) {
-        self.line(line);
-    }
-
-    fn debug(&mut self, line: &dyn Fn() -> String) {
-        if self.debug {
-            self.line(&format!("debug: {}", text::shown(&self.scrub(&line()))));
         }
     }
 }

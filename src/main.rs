@@ -12,7 +12,12 @@ fn main() -> ExitCode {
     let env = Env::of_process();
     let directory = std::env::current_dir().unwrap_or_default();
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => ExitCode::from(runtime.block_on(app::run(std::env::args_os(), &env, &directory))),
+        Ok(runtime) => {
+            let code = runtime.block_on(app::run(std::env::args_os(), &env, &directory));
+            // A name that is still being looked up is not waited for.
+            runtime.shutdown_background();
+            ExitCode::from(code)
+        }
         Err(error) => {
             fatal(&format!("no runtime could be started: {error}"));
             ExitCode::FAILURE

@@ -105,10 +105,17 @@ impl fmt::Debug for Redactor {
 }
 
 fn scrub_key(text: &str, key: &str) -> String {
+    let (Some(letter), Some(byte)) = (key.chars().next(), key.bytes().next()) else {
+        return text.to_owned();
+    };
+    // Replies are large and keys are rare: most characters can begin no form of it.
+    let hex = char::from_digit(u32::from(byte >> 4), 16).unwrap_or_default();
+    let begins = |c: char| c == letter || matches!(c, '%' | '\\' | '&' | '+') || c.to_ascii_lowercase() == hex;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        match after_escaped(rest, key).or_else(|| after_hex(rest, key)) {
+        let found = begins(first).then(|| after_escaped(rest, key).or_else(|| after_hex(rest, key)));
+        match found.flatten() {
             Some(after) => {
                 out.push_str(MASK);
                 rest = after;
@@ -141,20 +148,24 @@ fn escapes(c: char, text: &str) -> Option<&str> {
         }
         Some(rest)
     };
-    let in_units = || {
+    let in_units = |introducer: &str| {
         let mut rest = text;
         for unit in c.encode_utf16(&mut [0; 2]) {
-            rest = after_digits(rest.strip_prefix("\\u")?, 4, u32::from(*unit))?;
+            rest = after_digits(rest.strip_prefix(introducer)?, 4, u32::from(*unit))?;
         }
         Some(rest)
     };
     let as_entity = || {
-        let (number, rest) = text.strip_prefix("&#")?.split_once(';')?;
+        let rest = text.strip_prefix("&#")?;
+        let end = rest.bytes().take(10).position(|b| b == b';')?;
+        let (number, rest) = (&rest[..end], &rest[end + 1..]);
         let hex = number.strip_prefix(['x', 'X']).map(|hex| u32::from_str_radix(hex, 16));
         (hex.unwrap_or_else(|| number.parse()).ok()? == code).then_some(rest)
     };
     in_bytes("%")
-        .or_else(in_units)
+        .or_else(|| in_bytes("%25"))
+        .or_else(|| in_units("\\u"))
+        .or_else(|| in_units("\\\\u"))
         .or_else(|| in_bytes("\\x"))
         .or_else(as_entity)
         .or_else(|| text.strip_prefix('\\')?.strip_prefix(c))

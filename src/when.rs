@@ -20,11 +20,20 @@ impl Moment {
     /// Reads ISO 8601: a date, or a date and a time, with or without fraction and offset. Without an offset it is UTC.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
+        let text = short_fraction(text.trim());
+        // The end of a day is the beginning of the next.
+        let (text, days) = match text.contains("T24:00") {
+            true => (text.replace("T24:00", "T00:00"), 1),
+            false => (text, 0),
+        };
         // A zone's name in brackets is an extension of ISO 8601 that needs a database of zones.
-        let pieces = Pieces::parse(text.trim()).ok().filter(|_| !text.contains('['))?;
+        let pieces = Pieces::parse(&text).ok().filter(|_| !text.contains('['))?;
         let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
         let time = pieces.time().unwrap_or_else(jiff::civil::Time::midnight);
-        let at = offset.to_timestamp(pieces.date().to_datetime(time)).ok()?;
+        let date = pieces.date().saturating_add(jiff::ToSpan::days(days));
+        // "The end of the year 9999" means never, and is just beyond what a timestamp holds.
+        let beyond = if date.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
+        let at = offset.to_timestamp(date.to_datetime(time)).unwrap_or(beyond);
         Some(Self { at, offset })
     }
 
@@ -41,6 +50,15 @@ impl Moment {
         let local = local.strip_suffix(":00").unwrap_or(&local).to_owned();
         format!("{local} (UTC{}) = {utc} ({relative})", spelled_offset(self.offset))
     }
+}
+
+/// `text` with at most nine digits in the fraction of its second: nobody means less than a nanosecond.
+fn short_fraction(text: &str) -> String {
+    let Some(start) = text.find(['.', ',']).map(|point| point + 1) else {
+        return text.to_owned();
+    };
+    let digits = text[start..].bytes().take_while(u8::is_ascii_digit).count();
+    format!("{}{}", &text[..start + digits.min(9)], &text[start + digits..])
 }
 
 fn spelled_offset(offset: Offset) -> String {
@@ -63,10 +81,10 @@ pub fn relative(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A duration in its two largest units: `45 s`, `1 min 30 s`, `2 h 14 min`, `3 d 4 h`.
+/// A duration, to the nearest second, in its two largest units: `45 s`, `1 min 30 s`, `2 h 14 min`, `3 d 4 h`.
 #[must_use]
 pub fn spelled_duration(duration: Duration) -> String {
-    let total = duration.as_secs();
+    let total = duration.saturating_add(Duration::from_millis(500)).as_secs();
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let first = units.iter().position(|(size, _)| total >= *size).unwrap_or(units.len() - 1);
     let mut rest = total;
@@ -131,6 +149,8 @@ mod tests {
             ("2025-10-28T12:30:00", "2025-10-28T12:30:00Z"),
             ("2025-10-28", "2025-10-28T00:00:00Z"),
             ("20251028T120000Z", "2025-10-28T12:00:00Z"),
+            ("2025-10-28T24:00:00Z", "2025-10-29T00:00:00Z"),
+            ("2025-10-28T12:00:00.1234567891234Z", "2025-10-28T12:00:00.123456789Z"),
         ];
         for (text, expected) in cases {
             assert_eq!(Moment::read(text).map(|m| m.at), Some(at(expected)), "{text}");

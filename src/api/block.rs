@@ -102,6 +102,19 @@ impl Block {
         })
     }
 
+    /// A conflict of which nothing is known but its status.
+    #[must_use]
+    pub fn unreadable_conflict() -> Self {
+        Self {
+            status: 409,
+            kind: Kind::Conflict,
+            code: None,
+            message: None,
+            retry_after: None,
+            details: Details::default(),
+        }
+    }
+
     /// What the rule is called.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {

@@ -17,6 +17,7 @@ use crate::retry::{self, Next, Pauses};
 use crate::settings::{Connection, EventType};
 use crate::when::spelled_duration;
 use anyhow::{Context as _, anyhow};
+use block::Block;
 use jiff::Timestamp;
 use reply::{Unreached, Verdict, classify};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
@@ -36,7 +37,7 @@ pub struct Answer {
     pub requests: u32,
     /// The server's clock, as far as a reply told it.
     pub server_clock: ServerClock,
-    /// A pause that the server asked for, and that was too long to make.
+    /// A pause that the server asked for, and that was not made.
     pub asked_pause: Option<Duration>,
     /// When the first try was sent, by our clock, that got no reply and may have been recorded.
     pub unanswered_since: Option<Timestamp>,
@@ -74,6 +75,8 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()
+            // Shorter than a request may take, so that what never connected is told from what got no answer.
+            .connect_timeout(connection.request_timeout.mul_f64(0.9))
             .no_proxy()
             .redirect(redirect::Policy::none());
         let proxy_name = proxy.as_ref().map(|proxy| proxy.name.clone());
@@ -145,13 +148,14 @@ impl Client {
         let mut requests = 0;
         let mut server_clock = ServerClock::default();
         let mut unanswered_since = None;
+        let mut cut_block = None;
         loop {
             let sent = clock.now();
             let request = self.request(endpoint.clone(), &key, body.clone());
             let limit = Instant::now() + self.request_timeout;
             let outcome = exchange(request, deadline.map_or(limit, |deadline| limit.min(deadline))).await;
             requests += 1;
-            let (verdict, http_status, again, asked) = match &outcome {
+            let (mut verdict, mut http_status, again, asked) = match &outcome {
                 Exchange::Reply(reply) => {
                     progress.debug(&|| spelled_reply(reply));
                     let now = clock.now();
@@ -168,8 +172,14 @@ impl Client {
                     (Verdict::Unreachable(unreached), None, failure.cause.is_transient(), None)
                 }
             };
-            if let Verdict::Unreachable(Unreached { may_be_recorded: true, .. }) = &verdict {
+            if outcome.is_unanswered() {
                 unanswered_since.get_or_insert(sent);
+            }
+            // A block that was cut short is still a block, whatever the tries after it come to, unless one is recorded.
+            cut_block = block_cut_short(&outcome, &verdict).or(cut_block);
+            if let (Verdict::Refused(_) | Verdict::Unreachable(_), Some(block)) = (&verdict, &cut_block) {
+                http_status = Some(block.status);
+                verdict = Verdict::Blocked(Box::new(block.clone()));
             }
             let mut answer =
                 Answer { verdict, http_status, requests, server_clock, asked_pause: None, unanswered_since };
@@ -180,7 +190,7 @@ impl Client {
             let fits = |pause| deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
             match next {
                 Next::After(pause) if fits(pause) => {
-                    let what = answer.what();
+                    let what = answer.what(&outcome);
                     progress.retrying(&format!(
                         "{what}; trying again in {:.1} s ({requests} of {})",
                         pause.as_secs_f64(),
@@ -192,7 +202,10 @@ impl Client {
                     answer.add_asked_pause(pause);
                     return answer;
                 }
-                Next::After(_) | Next::Exhausted => return answer,
+                Next::After(_) | Next::Exhausted => {
+                    answer.asked_pause = asked;
+                    return answer;
+                }
             }
         }
     }
@@ -225,12 +238,11 @@ impl Client {
 
 impl Answer {
     /// What happened, in a few words, for the line that says that another try follows.
-    fn what(&self) -> String {
-        match &self.verdict {
-            Verdict::Unreachable(unreached) => unreached.what.clone(),
-            Verdict::Recorded(_) | Verdict::Blocked(_) | Verdict::Refused(_) => {
-                format!("the reply ({}) was cut short", self.http_status.unwrap_or_default())
-            }
+    fn what(&self, outcome: &Exchange) -> String {
+        match (&self.verdict, outcome) {
+            (Verdict::Unreachable(unreached), _) => unreached.what.clone(),
+            (_, Exchange::Reply(reply)) => format!("the reply ({}) was cut short", reply.status),
+            (_, Exchange::Failed(_)) => "no reply came".to_owned(),
         }
     }
 
@@ -244,6 +256,17 @@ impl Answer {
                 spelled_duration(retry::LONGEST_PAUSE)
             ));
         }
+    }
+}
+
+/// The block that a reply cut short tells of: also a 409 whose body does not say any more what it was, for one that forbids
+/// must not be taken for one that merely fails.
+fn block_cut_short(outcome: &Exchange, verdict: &Verdict) -> Option<Block> {
+    let Exchange::Reply(reply) = outcome else { return None };
+    match verdict {
+        Verdict::Blocked(block) if reply.ending == Ending::Cut => Some((**block).clone()),
+        Verdict::Refused(_) if reply.ending == Ending::Cut && reply.status == 409 => Some(Block::unreadable_conflict()),
+        _ => None,
     }
 }
 

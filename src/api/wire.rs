@@ -22,6 +22,16 @@ pub(super) enum Exchange {
     Failed(Failure),
 }
 
+impl Exchange {
+    /// Whether the server may have taken the request and its answer did not arrive, or not whole.
+    pub(super) fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Reply(reply) => reply.ending == Ending::Cut && (200..300).contains(&reply.status),
+            Self::Failed(failure) => matches!(failure.cause, Cause::Broken | Cause::TimedOut),
+        }
+    }
+}
+
 /// A reply, with as much of its body as came.
 #[derive(Debug)]
 pub struct Reply {
@@ -140,10 +150,10 @@ impl Failure {
             Cause::ProxyWantsLogin
         } else if says("tunnel error: unsuccessful") {
             Cause::ProxyRefused
-        } else if error.is_timeout() {
-            Cause::TimedOut
         } else if error.is_connect() {
             Cause::Connect
+        } else if error.is_timeout() {
+            Cause::TimedOut
         } else {
             Cause::Broken
         };

@@ -10,23 +10,33 @@ use reqwest::Url;
 #[must_use]
 pub fn clean_url(url: &str) -> String {
     let url = url.trim();
-    let (head, rest) = match url.find("//") {
-        Some(at) if at == 0 || url[..at].ends_with(':') => url.split_at(at + 2),
-        _ => return without_bare_credentials(url).to_owned(),
-    };
+    match url.find("//") {
+        Some(at) if at == 0 || url[..at].ends_with(':') => {
+            let (head, rest) = url.split_at(at + 2);
+            format!("{head}{}", clean_authority(rest))
+        }
+        _ => without_bare_credentials(url).to_owned(),
+    }
+}
+
+/// What follows `//`, without credentials; also in an address within the path, as mirrors have it.
+fn clean_authority(rest: &str) -> String {
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(authority_end);
-    let cut_password = match authority.split_once(':') {
-        Some((_, port)) => {
-            !authority.starts_with('[') && !port.contains('@') && !port.bytes().all(|b| b.is_ascii_digit())
-        }
-        None => false,
+    let port = authority.split_once(':').filter(|_| !authority.starts_with('[')).map(|(_, port)| port);
+    // What is no port before a slash is the beginning of a password that holds one.
+    let cut_password =
+        authority.is_empty() || port.is_some_and(|port| port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()));
+    let (host, tail) = match (authority.rsplit_once('@'), tail.rsplit_once('@')) {
+        (Some((_, host)), _) => (host, tail),
+        (None, Some((_, host))) if cut_password => ("", host),
+        (None, _) => (authority, tail),
     };
-    match (authority.rsplit_once('@'), tail.rsplit_once('@')) {
-        (Some((_, host)), _) => format!("{head}{host}{}", without_secret_parameters(tail)),
-        (None, Some((_, host))) if cut_password => format!("{head}{}", without_secret_parameters(host)),
-        (None, _) => format!("{head}{authority}{}", without_secret_parameters(tail)),
-    }
+    let tail = match tail.split_once("//") {
+        Some((before, nested)) => format!("{before}//{}", clean_authority(nested)),
+        None => tail.to_owned(),
+    };
+    format!("{host}{}", without_secret_parameters(&tail))
 }
 
 /// `user:password@host/path` without a scheme, which some tools take for a URL: `host/path`.
@@ -40,30 +50,37 @@ fn without_bare_credentials(text: &str) -> &str {
 fn without_secret_parameters(tail: &str) -> String {
     let (rest, fragment) = tail.split_once('#').map_or((tail, None), |(rest, fragment)| (rest, Some(fragment)));
     let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
-    let mut out = path.to_owned();
-    let kept: Vec<&str> = query.iter().flat_map(|query| query.split('&')).filter(|pair| !is_secret(pair)).collect();
+    let public = |text: &str| !holds_secret(text);
+    let mut out = path.split(';').filter(|part| public(part)).collect::<Vec<_>>().join(";");
+    let kept: Vec<&str> = query.iter().flat_map(|query| query.split(['&', ';'])).filter(|pair| public(pair)).collect();
     if !kept.is_empty() {
         out.push('?');
         out.push_str(&kept.join("&"));
     }
-    if let Some(fragment) = fragment.filter(|fragment| !fragment.split(['&', '?']).any(is_secret)) {
+    if let Some(fragment) = fragment.filter(|fragment| public(fragment)) {
         out.push('#');
         out.push_str(fragment);
     }
     out
 }
 
-/// Whether a `name=value` pair of a URL is a credential by its name.
-fn is_secret(pair: &str) -> bool {
-    const NAMES: [&str; 9] =
-        ["token", "password", "passwd", "pwd", "secret", "apikey", "accesskey", "auth", "signature"];
-    let Some((name, _)) = pair.split_once('=') else {
-        return false;
-    };
-    let name: String =
-        percent_decode_str(name).decode_utf8_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
-    let name = name.to_ascii_lowercase();
-    NAMES.iter().any(|secret| name.ends_with(secret)) || matches!(name.as_str(), "key" | "sig" | "jwt" | "code")
+/// Whether `text` is or holds a `name=value` that is a credential by its name, or an address with a user.
+fn holds_secret(text: &str) -> bool {
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    let user =
+        decoded.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@'));
+    user || decoded.split(['&', ';', '?', '#']).filter_map(|pair| pair.split_once('=')).any(|(name, _)| is_secret(name))
+}
+
+fn is_secret(name: &str) -> bool {
+    const PARTS: [&str; 9] =
+        ["token", "secret", "passw", "passphrase", "credential", "signature", "bearer", "session", "authorization"];
+    const ENDS: [&str; 3] = ["key", "auth", "pwd"];
+    const WORDS: [&str; 6] = ["sig", "jwt", "code", "pat", "pass", "sid"];
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
+        || ENDS.iter().any(|end| name.ends_with(end))
+        || WORDS.contains(&name.as_str())
 }
 
 /// The repository that a remote points to, as `owner/name`, with the nested groups of GitLab kept.
@@ -169,6 +186,14 @@ mod tests {
             ("https://host/_build/results?buildId=7", "https://host/_build/results?buildId=7"),
             ("https://user:p/w@host/x", "https://host/x"),
             ("https://user:p#w@host", "https://host"),
+            ("https://user:/pw@host/x", "https://host/x"),
+            ("https:///user:pw@host/x", "https://host/x"),
+            ("https://mirror.example/https://user:pw@host/o/r", "https://mirror.example/https://host/o/r"),
+            ("https://host/x?next=https://user:pw@h/y&a=1", "https://host/x?next=https://h/y&a=1"),
+            ("https://host/x?next=https%3A%2F%2Fuser%3Apw%40h&a=1", "https://host/x?a=1"),
+            ("https://host/x;token=T/y?a=1;token=U&X-Amz-Credential=V", "https://host/x?a=1"),
+            ("https://host/x?a=%3Ftoken%3DT", "https://host/x"),
+            ("https://host/x?author=mona&view=keys", "https://host/x?author=mona&view=keys"),
             ("//user:pw@host/x", "//host/x"),
             ("user:pw@host:8080/x", "host:8080/x"),
             ("https://host/@scope/x", "https://host/@scope/x"),

@@ -12,8 +12,9 @@ mod tests;
 
 use crate::api::block::{Block, Kind};
 use crate::when::Moment;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What to do about a kind of block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Rules {
     pub recheck_interval: Duration,
     /// A conflicting deployment older than this is taken for dead.
     pub conflict_max_age: Duration,
+    /// When the job itself is ended, and which variable says so.
+    pub job_ends: Option<(Instant, String)>,
 }
 
 impl Rules {
@@ -90,6 +93,17 @@ pub enum Until {
     Unknown,
 }
 
+impl Until {
+    /// The time, as it was written.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        match self {
+            Self::Named(_, text) | Self::Passed(_, text) => Some(text),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// Until when `block` lasts, at `now` by the server's clock: `retry_after`, or where that is missing, unreadable or past,
 /// the end of the window if it lies ahead.
 #[must_use]
@@ -113,20 +127,22 @@ pub enum Suspicion {
 }
 
 /// Whether the deployment that `block` conflicts with will not end by itself, at `now` by the server's clock.
-/// `unanswered_since` is when, by the server's clock, a try of ours was sent that got no reply.
+/// `unanswered_since` is when, by the server's clock, a try of ours was sent that got no reply, for `own_version`.
 #[must_use]
 pub fn suspicion(
     block: &Block,
     conflict_max_age: Duration,
     now: Timestamp,
     unanswered_since: Option<Timestamp>,
+    own_version: &str,
 ) -> Option<Suspicion> {
     if block.kind != Kind::Conflict {
         return None;
     }
     let started = block.details.conflicting_started?.at;
     // The server tells whole seconds, of its clock as of when things began.
-    if unanswered_since.is_some_and(|sent| started.as_second() >= sent.as_second() - 1) {
+    let may_be_own = block.details.conflicting_version.as_deref().is_none_or(|version| version == own_version);
+    if may_be_own && unanswered_since.is_some_and(|sent| started.as_second() >= sent.as_second() - 1) {
         return Some(Suspicion::OurOwn);
     }
     let age = Duration::try_from(now.duration_since(started)).unwrap_or_default();
@@ -135,7 +151,7 @@ pub fn suspicion(
 
 /// Where a wait stands when a block was answered.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct Standing<'a> {
     /// The server's clock.
     pub now: Timestamp,
     /// How long the wait has lasted.
@@ -144,6 +160,8 @@ pub struct Standing {
     pub polls: u32,
     /// When, by the server's clock, a try of ours was sent that got no reply.
     pub unanswered_since: Option<Timestamp>,
+    /// The version that it was sent for.
+    pub own_version: &'a str,
 }
 
 /// What to do after a block.
@@ -184,40 +202,41 @@ const LARGEST_SPREAD: Duration = Duration::from_secs(60);
 
 /// Decides what to do about `block`.
 #[must_use]
-pub fn decide(block: &Block, rules: &Rules, standing: Standing, rng: &mut fastrand::Rng) -> Decision {
+pub fn decide(block: &Block, rules: &Rules, standing: Standing<'_>, rng: &mut fastrand::Rng) -> Decision {
     if rules.reaction(block.kind) == Reaction::Fail {
         return Decision::Fail(Why::Setting);
     }
-    if let Some(suspicion) = suspicion(block, rules.conflict_max_age, standing.now, standing.unanswered_since) {
+    let Standing { now, waited, polls, unanswered_since, own_version } = standing;
+    if let Some(suspicion) = suspicion(block, rules.conflict_max_age, now, unanswered_since, own_version) {
         return Decision::Fail(Why::Suspicious(suspicion));
     }
-    let left = rules.timeout.saturating_sub(standing.waited);
-    match until(block, standing.now) {
-        Until::Named(moment, _) => named(moment.at, rules, standing, left, rng),
+    let left = rules.timeout.saturating_sub(waited);
+    let last = left.saturating_sub(rules.reserve());
+    match until(block, now) {
+        Until::Named(moment, _)
+            if moment.at.duration_since(now) > SignedDuration::try_from(left).unwrap_or_default() =>
+        {
+            Decision::Fail(Why::BeyondDeadline)
+        }
+        _ if last.is_zero() => Decision::Fail(Why::DeadlineReached),
+        Until::Named(moment, _) => named(moment.at, rules, standing, last, rng),
         Until::Passed(..) | Until::Unknown => {
-            let last = left.saturating_sub(rules.reserve());
-            if last.is_zero() {
-                return Decision::Fail(Why::DeadlineReached);
-            }
-            Decision::Again(poll_pause(rules.poll_interval, standing.polls, rng).min(last), Because::Poll)
+            Decision::Again(poll_pause(rules.poll_interval, polls, rng).min(last), Because::Poll)
         }
     }
 }
 
-fn named(at: Timestamp, rules: &Rules, standing: Standing, left: Duration, rng: &mut fastrand::Rng) -> Decision {
+/// The pause before a named time, or before a look on the way; none is longer than `last`, which leaves time for a request.
+fn named(at: Timestamp, rules: &Rules, standing: Standing<'_>, last: Duration, rng: &mut fastrand::Rng) -> Decision {
     let ahead = Duration::try_from(at.duration_since(standing.now)).unwrap_or_default();
-    if ahead > left {
-        return Decision::Fail(Why::BeyondDeadline);
-    }
     // Where the next look would come just before the named time, it is left out.
     if !rules.recheck_interval.is_zero() && ahead > rules.recheck_interval.mul_f64(1.1) {
-        return Decision::Again(rules.recheck_interval, Because::Recheck);
+        return Decision::Again(rules.recheck_interval.min(last), Because::Recheck);
     }
     // Everybody who waits for the same moment would come back in the same second: the longer the wait, the wider.
     let spread = ((standing.waited + ahead) / 10).min(LARGEST_SPREAD);
     let late = ahead + spread.mul_f64(rng.f64());
-    let last = left.saturating_sub(rules.reserve());
-    Decision::Again(late.min(last).max(ahead), Because::TimeNamed)
+    Decision::Again(late.min(last), Because::TimeNamed)
 }
 
 /// The pause before poll number `polls`: growing to four times `interval`, give or take a tenth.

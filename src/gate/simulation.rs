@@ -16,7 +16,7 @@ fn returns(wait: i64) -> Vec<f64> {
             let mut now = end - wait.seconds();
             let mut waited = Duration::ZERO;
             loop {
-                let standing = Standing { now, waited, polls: 0, unanswered_since: None };
+                let standing = Standing { now, waited, polls: 0, unanswered_since: None, own_version: "1" };
                 let Decision::Again(pause, _) = decide(&block, &rules, standing, &mut rng) else {
                     panic!("not waited for")
                 };

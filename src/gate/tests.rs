@@ -1,12 +1,13 @@
 //! The decision by tables, and the loop in virtual time.
 
-use super::wait::{Ask, End, Wait, pass};
+use super::wait::{Ask, End, Terms, Wait, pass};
 use super::*;
 use crate::api::Answer;
 use crate::api::reply::{Receipt, Refusal, Unreached, Verdict};
 use crate::clock::{Clock, ServerClock};
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use tokio::time::Instant;
 
 fn start() -> Timestamp {
@@ -32,6 +33,7 @@ pub(super) fn rules(reaction: Reaction) -> Rules {
         poll_interval: seconds(30),
         recheck_interval: seconds(600),
         conflict_max_age: seconds(7_200),
+        job_ends: None,
     }
 }
 
@@ -50,8 +52,8 @@ pub(super) fn block(status: u16, code: &str, retry_after: Value, details: Value)
     Block::read(status, body.to_string().as_bytes()).unwrap()
 }
 
-fn at_start(now: Timestamp) -> Standing {
-    Standing { now, waited: Duration::ZERO, polls: 0, unanswered_since: None }
+fn at_start(now: Timestamp) -> Standing<'static> {
+    Standing { now, waited: Duration::ZERO, polls: 0, unanswered_since: None, own_version: "1.4.2" }
 }
 
 /// A form of `retry_after`, given the server's time; with the end of a window, and what must be decided.
@@ -177,6 +179,13 @@ fn a_conflict_that_will_not_end_is_not_waited_for() {
     let own = Decision::Fail(Why::Suspicious(Suspicion::OurOwn));
     assert_eq!(decided(&started(5), Some(10)), own, "it began after our try");
     assert_eq!(decided(&started(11), Some(10)), own, "the server cut the fraction of its second");
+    let of_another = block(
+        409,
+        "CONCURRENT_DEPLOYMENT",
+        Value::Null,
+        json!({"conflicting_deployment_started": after(start(), -5).to_string(), "conflicting_version": "9.9.9"}),
+    );
+    assert!(matches!(decided(&of_another, Some(10)), Decision::Again(..)), "it is of another version");
     assert!(matches!(decided(&started(30), Some(10)), Decision::Again(..)), "it began before our try");
     assert!(matches!(decided(&started(-86_400), None), Decision::Again(..)), "a start in the future is no age");
     let window = block(
@@ -219,15 +228,16 @@ fn polls_grow_to_four_times_and_the_last_comes_before_the_deadline() {
 struct Server<F> {
     answers: F,
     asked: Vec<Duration>,
-    said: Vec<(Duration, String)>,
     began: Instant,
     clock: Clock,
+    /// How long a request without an answer lasts.
+    patience: u64,
 }
 
 /// What the server does with a request.
 enum Does {
     Answers(Verdict),
-    /// It does not answer: the request lasts as long as it may, at most half a minute.
+    /// It does not answer: the request lasts as long as it may, for a while.
     Hangs,
 }
 
@@ -238,7 +248,7 @@ impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
         let verdict = match (self.answers)(self.asked.len(), now) {
             Does::Answers(verdict) => verdict,
             Does::Hangs => {
-                let limit = Instant::now() + seconds(30);
+                let limit = Instant::now() + seconds(self.patience);
                 tokio::time::sleep_until(deadline.map_or(limit, |deadline| limit.min(deadline))).await;
                 unreachable()
             }
@@ -252,10 +262,6 @@ impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
             asked_pause: None,
             unanswered_since: None,
         }
-    }
-
-    fn say(&mut self, line: &str) {
-        self.said.push((self.began.elapsed(), line.to_owned()));
     }
 }
 
@@ -272,11 +278,15 @@ struct Story {
 async fn wait_with(rules: &Rules, seed: u64, answers: impl FnMut(usize, Timestamp) -> Does) -> Story {
     let clock = Clock::simulated(start());
     let began = Instant::now();
-    let mut server = Server { answers, asked: Vec::new(), said: Vec::new(), began, clock };
+    let said = RefCell::new(Vec::new());
+    let say = |line: &str| said.borrow_mut().push((began.elapsed(), line.to_owned()));
+    let terms = Terms { rules, own_version: "1.4.2", for_the_record: false, clock };
+    let mut server = Server { answers, asked: Vec::new(), began, clock, patience: 100 };
     let mut wait = Wait::default();
-    let (answer, end) = pass(&mut server, rules, clock, &mut fastrand::Rng::with_seed(seed), &mut wait).await;
+    let (answer, end) = pass(&mut server, &say, &terms, &mut fastrand::Rng::with_seed(seed), &mut wait).await;
     assert_eq!(answer.requests, u32::try_from(server.asked.len()).unwrap());
-    Story { verdict: answer.verdict, end, wait, asked: server.asked, said: server.said, took: began.elapsed() }
+    let took = began.elapsed();
+    Story { verdict: answer.verdict, end, wait, asked: server.asked, said: said.into_inner(), took }
 }
 
 fn blocked(block: &Block) -> Does {
@@ -408,7 +418,7 @@ async fn the_last_poll_is_made_just_before_the_deadline() {
 async fn what_cannot_come_in_time_fails_at_once() {
     let story = wait_with(&rules(Reaction::Wait), 3, |_, _| blocked(&freeze(after(start(), 1_801)))).await;
     assert!(matches!(story.end, End::Blocked(Why::BeyondDeadline)));
-    assert_eq!((story.took, story.asked.len(), story.wait.waited), (Duration::ZERO, 1, None));
+    assert_eq!((story.took, story.asked.len(), story.wait.waited()), (Duration::ZERO, 1, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -444,6 +454,79 @@ async fn what_is_not_blocked_is_not_waited_for() {
         Verdict::Recorded(Box::default()),
     ] {
         let story = wait_with(&rules(Reaction::Wait), 3, |_, _| Does::Answers(verdict.clone())).await;
-        assert!(matches!(story.end, End::Answered) && story.asked.len() == 1 && story.wait.waited.is_none());
+        assert!(matches!(story.end, End::Answered) && story.asked.len() == 1 && story.wait.waited().is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_said_while_a_request_gets_no_answer() {
+    let story = wait_with(&rules(Reaction::Wait), 3, |request, _| match request {
+        1 => blocked(&approval()),
+        2..=4 => Does::Hangs,
+        _ => recorded(),
+    })
+    .await;
+    let mut times: Vec<Duration> = story.said.iter().map(|(at, _)| *at).collect();
+    times.push(story.took);
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] <= seconds(60), "{times:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn approvals_that_come_in_one_by_one_are_not_another_reason() {
+    let so_far = |current: usize| {
+        block(428, "APPROVAL_REQUIRED", Value::Null, json!({"required_approvals": 5, "current_approvals": current}))
+    };
+    let story =
+        wait_with(
+            &rules(Reaction::Wait),
+            3,
+            |request, _| {
+                if request <= 5 { blocked(&so_far(request - 1)) } else { recorded() }
+            },
+        )
+        .await;
+    assert_eq!(story.wait.stages.len(), 1, "{:?}", story.wait.stages);
+    assert!(!story.said.iter().any(|(_, line)| line.contains("another reason")), "{:?}", story.said);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reasons_that_alternate_are_said_once_each() {
+    let story =
+        wait_with(&Rules { poll_interval: seconds(1), ..rules(Reaction::Wait) }, 3, |request, now| match request {
+            20.. => recorded(),
+            odd if odd % 2 == 1 => blocked(&approval()),
+            _ => blocked(&freeze(now + 1.second())),
+        })
+        .await;
+    let changes = story.said.iter().filter(|(_, line)| line.contains("another reason")).count();
+    assert_eq!(changes, 1, "{:?}", story.said);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_jobs_own_end_is_never_overrun() {
+    let ends = Instant::now() + seconds(90);
+    let rules = Rules { job_ends: Some((ends, "CI_JOB_TIMEOUT".to_owned())), ..rules(Reaction::Wait) };
+    for hangs in [1, 2, 3] {
+        let story =
+            wait_with(&rules, 3, |request, _| if request == hangs { Does::Hangs } else { blocked(&approval()) }).await;
+        assert!(Instant::now() <= ends, "{:?}", story.took);
+    }
+    let story = wait_with(&rules, 3, |_, _| blocked(&freeze(after(start(), 1_000)))).await;
+    assert!(
+        matches!(story.end, End::Blocked(_)) && story.wait.limit.contains("CI_JOB_TIMEOUT"),
+        "{}",
+        story.wait.limit
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_time_just_before_the_deadline_is_asked_for_in_time() {
+    let end = after(start(), 5);
+    let rules = Rules { timeout: seconds(6), ..rules(Reaction::Wait) };
+    for seed in 0..50 {
+        let story = wait_with(&rules, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+        assert!(matches!(story.verdict, Verdict::Recorded(_)), "{:?}", story.end);
     }
 }

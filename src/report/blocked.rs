@@ -6,28 +6,28 @@ use super::card::Card;
 use super::subject::Subject;
 use crate::api::block::{Block, Kind};
 use crate::ci::surface::Level;
+use crate::gate::wait::Wait;
 use crate::gate::{Suspicion, Until, Why, setting, suspicion, until};
 use crate::when::{Moment, spelled_duration};
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use std::time::Duration;
 
 /// What is known beside the block itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Circumstances {
+pub struct Circumstances<'a> {
     /// The server's clock.
     pub now: Timestamp,
     /// Why it fails the job.
     pub why: Why,
-    /// How long it was waited for.
-    pub waited: Option<Duration>,
+    /// The wait that led to it.
+    pub wait: &'a Wait,
     /// When, by the server's clock, a try of ours was sent that got no reply.
     pub unanswered_since: Option<Timestamp>,
 }
 
 /// The card for `block`.
 #[must_use]
-pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances) -> Card {
+pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances<'_>) -> Card {
     let described = subject.described();
     let now = circumstances.now;
     let mut card = Card::new(Level::Error, format!("Blocked: {} ({})", subject.name(), what_blocks(block)));
@@ -44,7 +44,8 @@ pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances) -
         ));
     }
     let rules = &subject.settings.waiting;
-    let suspicion = suspicion(block, rules.conflict_max_age, now, circumstances.unanswered_since);
+    let unanswered = circumstances.unanswered_since;
+    let suspicion = suspicion(block, rules.conflict_max_age, now, unanswered, &described.version.value);
     card.lead.extend(suspicion.map(|suspicion| match suspicion {
         Suspicion::OurOwn => "That deployment began after a request of this job that got no reply: it is probably this job's \
                               own, recorded although its reply was lost, and would be waited for in vain."
@@ -56,31 +57,46 @@ pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances) -
             spelled_duration(rules.conflict_max_age)
         ),
     }));
-    card.lead.extend(in_vain(block, circumstances, rules.timeout));
+    card.lead.extend(in_vain(block, circumstances));
+    let last_unanswered = circumstances.wait.unanswered && subject.is_gate();
+    if last_unanswered {
+        card.lead
+            .push("The last request got no answer: the server may have recorded the deployment as started.".to_owned());
+    }
     facts(&mut card, subject, block, now);
     card.next = next_steps(subject, block, now, suspicion);
     if circumstances.why == Why::Setting && suspicion.is_none() && !described.status.value.is_end() {
+        let own = setting(block.kind);
+        card.next.push(match block.kind {
+            Kind::Flow => format!("Or let the job wait by itself: set {own} to wait, and wait_timeout."),
+            _ => format!(
+                "Or let the job wait by itself: set on_block to wait ({own} for this kind of block alone), and wait_timeout."
+            ),
+        });
+    }
+    if last_unanswered {
+        let version = crate::text::shown(&described.version.value);
+        let command = subject.closing_command(Some(&version));
         card.next.push(format!(
-            "Or let the job wait by itself: set on_block to wait ({} for this kind of block alone), and wait_timeout.",
-            setting(block.kind)
+            "If the console shows this deployment as started, close it before you run this again: {command}"
         ));
     }
     card
 }
 
 /// Why waiting did not help.
-fn in_vain(block: &Block, circumstances: Circumstances, timeout: Duration) -> Option<String> {
-    let limit = spelled_duration(timeout);
-    let waited =
-        circumstances.waited.map_or_else(String::new, |waited| format!(" Waited {}.", spelled_duration(waited)));
-    match circumstances.why {
+fn in_vain(block: &Block, circumstances: Circumstances<'_>) -> Option<String> {
+    let Circumstances { why, wait, .. } = circumstances;
+    let limit = &wait.limit;
+    let waited = wait.waited().map_or_else(String::new, |waited| format!(" Waited {}.", spelled_duration(waited)));
+    match why {
         Why::Setting | Why::Suspicious(_) if waited.is_empty() => None,
         Why::Setting => Some(format!("The reason has changed, and {} is fail.{waited}", setting(block.kind))),
         Why::Suspicious(_) => Some(waited.trim().to_owned()),
-        Why::BeyondDeadline => Some(format!(
-            "Not waited for to its end: it lasts longer than may be waited (wait_timeout, {limit}).{waited}"
-        )),
-        Why::DeadlineReached => Some(format!("Waited in vain: wait_timeout ({limit}) is over.{waited}")),
+        Why::BeyondDeadline => {
+            Some(format!("Not waited for to its end: it lasts longer than may be waited ({limit}).{waited}"))
+        }
+        Why::DeadlineReached => Some(format!("Waited in vain: the time to wait is over ({limit}).{waited}")),
     }
 }
 

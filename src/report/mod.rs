@@ -38,16 +38,13 @@ pub fn card(subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End, now: 
             };
             let server = |at| answer.server_clock.at(at);
             let unanswered_since = answer.unanswered_since.map(server);
-            blocked::card(
-                subject,
-                block,
-                Circumstances { now: server(now), why, waited: wait.waited, unanswered_since },
-            )
+            let circumstances = Circumstances { now: server(now), why, wait, unanswered_since };
+            blocked::card(subject, block, circumstances)
         }
         Verdict::Refused(refusal) => refusal_card(subject, refusal, severity),
         Verdict::Unreachable(unreached) => unreached_card(subject, unreached, answer.requests, severity),
     };
-    if let Some(waited) = wait.waited {
+    if let Some(waited) = wait.waited() {
         card.fact("Waited", Some(format!("{} ({} requests)", spelled_duration(waited), answer.requests)));
         for stage in &wait.stages {
             let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
@@ -115,7 +112,7 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestam
     let mut outputs = Outputs {
         http_status: answer.http_status,
         attempts: Some(answer.requests),
-        waited_seconds: Some(wait.waited.map_or(0, |waited| waited.as_secs_f64().round() as u64)),
+        waited_seconds: Some(wait.waited().map_or(0, |waited| waited.as_secs_f64().round() as u64)),
         ..Outputs::default()
     };
     let (outcome, gate) = match &answer.verdict {
@@ -136,10 +133,7 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestam
         Verdict::Blocked(block) => {
             outputs.block_code = block.code.clone();
             outputs.block_message = block.message.clone();
-            outputs.retry_after = match until(block, answer.server_clock.at(now)) {
-                Until::Named(_, text) | Until::Passed(_, text) => Some(text),
-                Until::Unknown => None,
-            };
+            outputs.retry_after = until(block, answer.server_clock.at(now)).text();
             ("blocked", "blocked")
         }
         Verdict::Refused(_) => ("refused", "not_checked"),
@@ -155,27 +149,34 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestam
 #[must_use]
 pub fn interrupted_card(subject: Subject<'_>, wait: &Wait, signal: &str) -> Card {
     let what = match &wait.block {
-        Some(block) => format!("while it waited for this to end: {}", blocked::what_blocks(block)),
+        Some(block) => {
+            let poll =
+                if wait.unanswered { ", and while it asked again: the server may have recorded the event" } else { "" };
+            format!("while it waited for this to end: {}{poll}", blocked::what_blocks(block))
+        }
         None => "while its request was under way: the server may have recorded the event".to_owned(),
     };
     let mut card = Card::new(Level::Error, format!("Stopped by {signal}: {}", subject.name()));
-    let waited = wait.waited.map_or_else(String::new, |waited| format!(" It had waited {}.", spelled_duration(waited)));
+    let waited =
+        wait.waited().map_or_else(String::new, |waited| format!(" It had waited {}.", spelled_duration(waited)));
     card.lead.push(format!("{signal} came {what}.{waited}"));
     card
 }
 
-/// The outputs for a call that a signal ended: none that are not known.
+/// The outputs for a call that a signal ended at `now`: none that are not known.
 #[must_use]
-pub fn interrupted_outputs(subject: Subject<'_>, wait: &Wait) -> Outputs {
+pub fn interrupted_outputs(subject: Subject<'_>, wait: &Wait, now: Timestamp) -> Outputs {
     let blocked = wait.block.as_ref();
+    let until = blocked.map(|block| until(block, wait.server_clock.at(now)));
     Outputs {
         outcome: blocked.map(|_| "blocked"),
         gate: blocked.filter(|_| subject.is_gate()).map(|_| "blocked"),
         http_status: blocked.map(|block| block.status),
         block_code: blocked.and_then(|block| block.code.clone()),
         block_message: blocked.and_then(|block| block.message.clone()),
-        waited_seconds: wait.waited.map(|waited| waited.as_secs()),
-        attempts: Some(wait.requests).filter(|requests| *requests > 0),
+        retry_after: until.and_then(Until::text),
+        waited_seconds: Some(wait.waited().map_or(0, |waited| waited.as_secs_f64().round() as u64)),
+        attempts: Some(wait.requests + u32::from(wait.unanswered)),
         ..Outputs::default()
     }
 }

@@ -5,9 +5,10 @@
 use super::resolver::Resolver;
 use crate::ci::Context;
 use crate::gate::{Reaction, Rules};
-use crate::when::{self, Moment, read_duration, spelled_duration};
+use crate::when::{self, Moment, read_duration};
 use jiff::Timestamp;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The end of a job's time is kept for saying why it ends.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -32,22 +33,18 @@ pub(super) fn read(resolver: &mut Resolver<'_>, context: &Context, now: Timestam
     let poll_interval = resolver.or_default("poll_interval", "30s", &more_than_0, positive);
     let recheck_interval = resolver.or_default("recheck_interval", "10m", when::DURATION_FORMS, read_duration);
     let conflict_max_age = resolver.or_default("conflict_max_age", "2h", &more_than_0, positive);
-    let timeout = timeout?.value;
-    let limit = job_limit(context, now).filter(|(limit, _)| *limit < timeout);
-    if let Some((limit, from)) = &limit {
-        let source = super::Source::Detected(from.clone());
-        resolver.row("wait_timeout", Some((format!("{} (what is left of the job)", spelled_duration(*limit)), source)));
-    }
+    let job_ends = job_left(context, now).map(|(left, variable)| (Instant::now() + left, variable));
     Some(Rules {
         on_conflict: on_conflict?,
         on_window: on_window?,
         on_approval: on_approval?,
         on_soak: on_soak?,
         on_flow: on_flow?,
-        timeout: limit.map_or(timeout, |(limit, _)| limit),
+        timeout: timeout?.value,
         poll_interval: poll_interval?.value,
         recheck_interval: recheck_interval?.value,
         conflict_max_age: conflict_max_age?.value,
+        job_ends,
     })
 }
 
@@ -60,7 +57,7 @@ fn read_reaction(word: &str) -> Option<Reaction> {
 }
 
 /// How much longer this job may take, and which variable says so.
-fn job_limit(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
+fn job_left(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
     let timeout = context.job_timeout.as_ref()?;
     let whole = Duration::from_secs(timeout.value.parse().ok()?);
     let started = context.started_at.as_ref().and_then(|started| Moment::read(&started.value));

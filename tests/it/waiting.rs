@@ -129,7 +129,7 @@ fn a_wait_that_runs_out_is_a_block() {
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
     let run = waiting(&sandbox).env("INPUT_WAIT_TIMEOUT", "1s").run();
     assert_eq!((run.code, run.outputs()["outcome"].as_str()), (5, "blocked"), "{}", run.all());
-    assert!(run.only("error").message.contains("wait_timeout (1 s) is over"), "{}", run.all());
+    assert!(run.only("error").message.contains("the time to wait is over (wait_timeout, 1 s)"), "{}", run.all());
     assert!(sandbox.requests().len() > 2);
 }
 
@@ -218,4 +218,49 @@ fn json_stays_alone_on_stdout_while_it_waits() {
     let run = Versioner::deployment(&sandbox, "started").args(["--on-block", "wait", "--json"]).run();
     assert_eq!((run.code, run.stdout.lines().count()), (0, 1), "{}", run.all());
     assert!(run.stderr.contains("waiting: no-deploy window"), "{}", run.stderr);
+}
+
+#[test]
+fn a_block_that_is_cut_short_is_never_excused() {
+    let block = json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW", "message": "frozen"});
+    for status in [409, 423, 428] {
+        for later in [Reply::fault(Fault::Close), Reply::status(401), Reply::status(503)] {
+            let sandbox = Sandbox::start();
+            sandbox.script([Reply::status(status).json(block.clone()).with_fault(Fault::Cut), later.times(9)]);
+            let run =
+                Versioner::deployment(&sandbox, "started").args(["--fail-on-api-error=false", "--retries", "1"]).run();
+            assert_eq!(run.code, 5, "{status}: {}", run.all());
+        }
+    }
+}
+
+#[test]
+fn somebody_elses_deployment_is_not_taken_for_ours_after_a_503() {
+    let sandbox = Sandbox::start();
+    let now = jiff::Timestamp::now().to_string();
+    let conflict = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT",
+        "details": {"conflicting_deployment_id": "1", "conflicting_deployment_started": now}});
+    sandbox.script([Reply::status(503).header("Retry-After", "0"), Reply::status(409).json(conflict)]);
+    let run = Versioner::github(&sandbox, "started").run();
+    assert_eq!(run.code, 5);
+    assert!(!run.all().contains("probably this job's own"), "{}", run.all());
+}
+
+#[test]
+fn what_waits_for_the_record_alone_says_so() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(423).json(json!({"message": "frozen"}))]);
+    let run =
+        Versioner::github(&sandbox, "success").env("INPUT_ON_BLOCK", "wait").env("INPUT_POLL_INTERVAL", "100ms").run();
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert!(run.stdout.contains("waiting, for the record alone"), "{}", run.stdout);
+    assert!(run.only("notice").message.contains("is recorded, after"), "{}", run.stdout);
+}
+
+#[test]
+fn a_flood_of_references_does_not_hold_anybody_up() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(400).json(json!({"detail": "&#".repeat(400_000)}))]);
+    // Quadratic work would take so long here that nobody could overlook it.
+    assert_eq!(Versioner::github(&sandbox, "started").run().code, 4);
 }
