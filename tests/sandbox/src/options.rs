@@ -37,7 +37,7 @@ pub enum Tls {
     /// Plain HTTP.
     #[default]
     Off,
-    /// A certificate for `localhost`, `127.0.0.1` and `::1`, signed by a certificate authority made at the start.
+    /// A certificate for `localhost`, `127.0.0.1`, `::1` and, behind a proxy, `api.example`, signed by a certificate authority made at the start.
     PrivateCa,
 }
 

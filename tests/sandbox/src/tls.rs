@@ -28,7 +28,8 @@ impl Identity {
         let ca_pem = ca.self_signed(&ca_key).map_err(io::Error::other)?.pem();
         let issuer = Issuer::new(ca, ca_key);
 
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+        // The last is for clients that come through a proxy: they never take one to loopback.
+        let names = ["localhost", "127.0.0.1", "::1", "api.example"].map(str::to_owned);
         let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
