@@ -226,3 +226,31 @@ fn explain(error: &CertificateError) -> String {
         other => crate::text::shown(&format!("its certificate is not acceptable ({other})")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_transient_or_not_and_explained() {
+        let causes = [
+            (Cause::Connect, true, false),
+            (Cause::Broken, true, true),
+            (Cause::TimedOut, true, true),
+            (Cause::ProxyRefused, true, false),
+            (Cause::ProxyWantsLogin, false, false),
+            (Cause::Certificate, false, false),
+        ];
+        for (cause, transient, may_be_recorded) in causes {
+            assert_eq!(cause.is_transient(), transient, "{cause:?}");
+            let failure = Failure { cause, what: "reason".to_owned() };
+            for proxy in [None, Some("http://proxy.example:3128")] {
+                let unreached = failure.unreached("api.example", proxy);
+                assert_eq!(unreached.may_be_recorded, may_be_recorded, "{cause:?}");
+                assert_eq!(Exchange::Failed(failure.clone()).is_unanswered(), may_be_recorded, "{cause:?}");
+                assert!(unreached.advice.is_some_and(|advice| advice.len() > 20), "{cause:?}");
+                assert!(proxy.is_none_or(|proxy| unreached.what.contains(proxy)), "{cause:?}: {}", unreached.what);
+            }
+        }
+    }
+}

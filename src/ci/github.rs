@@ -106,10 +106,12 @@ const CUT_WITH_SUMMARY: &str = " … (cut; whole in the job summary)";
 const CUT_SUMMARY: &str = "\n\n… (cut: GitHub takes at most 1 MiB)\n";
 
 impl Surface for GitHub {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+    fn annotation(&self, level: Level, whole_title: &str, message: &str) -> String {
         let title =
-            escape_property(&text::cut(title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
+            escape_property(&text::cut(whole_title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
         let head = format!("::{} title={title}::", level.word());
+        // Without a message there would be no annotation.
+        let message = if message.is_empty() { whole_title } else { message };
         let room = LARGEST_ANNOTATION - head.len();
         let mark = if self.summary.is_some() && level == Level::Error { CUT_WITH_SUMMARY } else { CUT };
         let message = text::cut(message, room, mark, |c| escape_data(c.encode_utf8(&mut [0; 4])).len());

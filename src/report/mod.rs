@@ -145,22 +145,22 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestam
     outputs
 }
 
-/// The card for a call that a signal ended.
+/// The card for a call that a signal ended: one line, for there is no time for more.
 #[must_use]
 pub fn interrupted_card(subject: Subject<'_>, wait: &Wait, signal: &str) -> Card {
-    let what = match &wait.block {
-        Some(block) => {
-            let poll =
-                if wait.unanswered { ", and while it asked again: the server may have recorded the event" } else { "" };
-            format!("while it waited for this to end: {}{poll}", blocked::what_blocks(block))
+    let recorded = "the server may have recorded the event";
+    let what = match (&wait.block, wait.unanswered) {
+        (None, _) => format!("while its request was under way: {recorded}"),
+        (Some(block), false) => format!("while it waited for this to end: {}", blocked::what_blocks(block)),
+        (Some(block), true) => {
+            format!(
+                "while it waited for this to end: {}, and was asking again: {recorded}",
+                blocked::what_blocks(block)
+            )
         }
-        None => "while its request was under way: the server may have recorded the event".to_owned(),
     };
-    let mut card = Card::new(Level::Error, format!("Stopped by {signal}: {}", subject.name()));
-    let waited =
-        wait.waited().map_or_else(String::new, |waited| format!(" It had waited {}.", spelled_duration(waited)));
-    card.lead.push(format!("{signal} came {what}.{waited}"));
-    card
+    let waited = wait.waited().map_or_else(String::new, |waited| format!(", after {}", spelled_duration(waited)));
+    Card::new(Level::Error, format!("{} was stopped by {signal}{waited}, {what}", subject.name()))
 }
 
 /// The outputs for a call that a signal ended at `now`: none that are not known.

@@ -105,7 +105,8 @@ fn a_signal_during_the_first_request_says_so() {
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("may have recorded"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("may have recorded") && stderr.lines().count() == 1, "{stderr}");
 }
 
 #[test]
