@@ -270,7 +270,7 @@ fn tell(console: &Console, invocation: &Invocation, subject: Subject<'_>, answer
 /// Writes the summary and the outputs.
 fn hand_on(console: &Console, invocation: &Invocation, subject: Subject<'_>, card: &Card, outputs: Outputs) {
     if subject.settings.summary && console.has_summary() {
-        console.summarise(&card.scrubbed(|text| console.scrub(text)).markdown());
+        console.summarise(&card.scrubbed(|text| console.scrub(text)).summary());
     }
     let outputs = outputs.scrubbed(|text| console.scrub(text));
     console.hand_on(&outputs.pairs());

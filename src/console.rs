@@ -3,7 +3,7 @@
 //! Owns: which stream, scrubbing, and that a surface that fails is warned of once. Does not own: words (`report`), nor
 //! any system's grammar (`ci`).
 
-use crate::ci::surface::{Level, Surface};
+use crate::ci::surface::{Level, Summary, Surface};
 use crate::secret::Redactor;
 use crate::text;
 use std::cell::Cell;
@@ -89,9 +89,9 @@ impl Console {
         self.surface.has_summary()
     }
 
-    /// Adds to the job's summary. The Markdown is complete: scrubbed and escaped.
-    pub fn summarise(&self, markdown: &str) {
-        self.through_surface("job summary", self.surface.summarise(markdown));
+    /// Adds to the job's summary, which is complete: scrubbed and escaped.
+    pub fn summarise(&self, summary: &Summary) {
+        self.through_surface("job summary", self.surface.summarise(summary));
     }
 
     /// Hands on outputs to later steps, already scrubbed.

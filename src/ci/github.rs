@@ -3,7 +3,7 @@
 //! Owns: the runner's variables, the event file, workflow commands and file commands. Sources: GitHub's
 //! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
 
-use super::surface::{LARGEST_ANNOTATION, Level, Surface, append};
+use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface, append};
 use super::{Context, Found, System, first, link};
 use crate::env::Env;
 use crate::text;
@@ -123,7 +123,7 @@ impl Surface for GitHub {
         true
     }
 
-    fn summarise(&self, markdown: &str) -> Result<String, String> {
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
         let Some(path) = &self.summary else {
             return Ok(String::new());
         };
@@ -132,7 +132,7 @@ impl Surface for GitHub {
         if room < CUT_SUMMARY.len() {
             return Err("the job summary is full (GitHub takes at most 1 MiB)".to_owned());
         }
-        let markdown = text::cut(markdown, room, CUT_SUMMARY, char::len_utf8);
+        let markdown = text::cut(&summary.markdown, room, CUT_SUMMARY, char::len_utf8);
         append(path, &markdown).map_err(|error| format!("GITHUB_STEP_SUMMARY ({}): {error}", path.display()))?;
         Ok(String::new())
     }

@@ -3,6 +3,7 @@
 //! Owns: the table of systems and what they have in common. Each system is one file that owns both reading its
 //! variables and writing its surfaces. Does not own: which detected value is used in the end (`settings`).
 
+mod agent;
 mod git;
 mod github;
 mod gitlab;

@@ -2,7 +2,7 @@
 //!
 //! Owns: plain annotations. Does not own: `output_file`, which works everywhere (`report`).
 
-use super::surface::{Level, Surface};
+use super::surface::{Level, Summary, Surface};
 use super::{Context, System};
 
 /// Outside every CI system that is known.
@@ -32,7 +32,7 @@ impl Surface for Plain {
         false
     }
 
-    fn summarise(&self, _markdown: &str) -> Result<String, String> {
+    fn summarise(&self, _summary: &Summary) -> Result<String, String> {
         Ok(String::new())
     }
 

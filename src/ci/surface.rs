@@ -32,6 +32,19 @@ impl Level {
 /// The most that an annotation may take, in bytes as written.
 pub const LARGEST_ANNOTATION: usize = 4_000;
 
+/// What a job's summary says, in the forms that systems take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How grave it is.
+    pub level: Level,
+    /// What happened, in one line.
+    pub title: String,
+    /// All of it, in Markdown whose every text is escaped.
+    pub markdown: String,
+    /// Where to see more, in the web console.
+    pub link: Option<String>,
+}
+
 /// Where a CI system shows things. Text comes in clean of control characters (but for line breaks in messages)
 /// and without the API key; each surface escapes it by its own grammar.
 pub trait Surface {
@@ -42,11 +55,11 @@ pub trait Surface {
     /// Whether annotations belong on stdout with everything else, or to stderr when grave, as in a plain shell.
     fn annotates_on_stdout(&self) -> bool;
 
-    /// Adds to the job's summary, in Markdown. Gives lines to print, mostly none.
+    /// Adds to the job's summary. Gives lines to print, mostly none.
     ///
     /// # Errors
     /// Says what could not be written, where and why.
-    fn summarise(&self, markdown: &str) -> Result<String, String>;
+    fn summarise(&self, summary: &Summary) -> Result<String, String>;
 
     /// Whether there is a summary at all.
     fn has_summary(&self) -> bool;

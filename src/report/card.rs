@@ -2,7 +2,7 @@
 //!
 //! Owns: layout. Does not own: what is said, nor the grammar of a CI system.
 
-use crate::ci::surface::Level;
+use crate::ci::surface::{Level, Summary};
 use crate::text::html;
 
 /// A message: what it is, the facts, and what to do.
@@ -84,9 +84,19 @@ impl Card {
         self.lead.iter().cloned().chain(facts).chain(next).collect::<Vec<_>>().join("\n")
     }
 
-    /// The card for a job summary: Markdown whose every text is escaped.
+    /// The card for a job summary.
     #[must_use]
-    pub fn markdown(&self) -> String {
+    pub fn summary(&self) -> Summary {
+        Summary {
+            level: self.level,
+            title: self.title.clone(),
+            markdown: self.markdown(),
+            link: self.facts.iter().find_map(|fact| fact.link.clone()),
+        }
+    }
+
+    /// Markdown whose every text is escaped.
+    fn markdown(&self) -> String {
         let sign = match self.level {
             Level::Error => "❌",
             Level::Warning => "⚠️",
