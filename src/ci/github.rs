@@ -33,6 +33,11 @@ const METADATA: [(&str, &str); 7] = [
 const LARGEST_EVENT: u64 = 25 * 1024 * 1024;
 
 fn context(env: &Env) -> Context {
+    context_with(env, "GITHUB_RUN_ID")
+}
+
+/// What the variables say, where the link to a run ends in what the variable `run` holds.
+pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
     let event = read_event(env);
     let from_event = |pointer: &str| {
         let value = event.pointer(pointer)?.as_str()?.trim();
@@ -44,7 +49,7 @@ fn context(env: &Env) -> Context {
         sha: from_event("/pull_request/head/sha").or_else(|| first(env, &["GITHUB_SHA"])),
         build_number: first(env, &["GITHUB_RUN_NUMBER"]),
         invoke_id: first(env, &["GITHUB_RUN_ID"]),
-        run_url: run_url(env),
+        run_url: run_url(env, run),
         actor: first(env, &["GITHUB_ACTOR"]),
         by_hand: env
             .get("GITHUB_EVENT_NAME")
@@ -65,12 +70,12 @@ fn context(env: &Env) -> Context {
     context
 }
 
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env, run: &'static str) -> Option<Found> {
     let server = link(env, &["GITHUB_SERVER_URL"])?;
     let repository = env.get("GITHUB_REPOSITORY")?;
-    let run = env.get("GITHUB_RUN_ID")?;
-    let value = format!("{}/{repository}/actions/runs/{run}", server.value.trim_end_matches('/'));
-    Some(Found { value, from: "GITHUB_SERVER_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID".to_owned() })
+    let number = env.get(run)?;
+    let value = format!("{}/{repository}/actions/runs/{number}", server.value.trim_end_matches('/'));
+    Some(Found { value, from: format!("GITHUB_SERVER_URL, GITHUB_REPOSITORY and {run}") })
 }
 
 /// The webhook payload of the run, or null where there is none that can be read.
@@ -93,7 +98,8 @@ pub(super) struct GitHub {
 }
 
 impl GitHub {
-    fn new(env: &Env) -> Self {
+    /// Through the files that `env` names.
+    pub(super) fn new(env: &Env) -> Self {
         let path = |name| env.get(name).map(PathBuf::from);
         Self { summary: path("GITHUB_STEP_SUMMARY"), output: path("GITHUB_OUTPUT") }
     }

@@ -1,18 +1,27 @@
 //! GitLab CI.
 //!
-//! Owns: the predefined variables (GitLab documentation, "Predefined CI/CD variables reference").
+//! Owns: the predefined variables, sections of the job log, and the files for the annotations and dotenv reports. Does
+//! not own: uploading them, which the job's `artifacts:reports` asks for. Sources: GitLab documentation, "Predefined
+//! CI/CD variables reference", "Job logs" and "GitLab CI/CD artifacts reports types"; GitLab's `ansi2json/converter.rb`
+//! and `parse_dotenv_artifact_service.rb`.
 
-use super::plain::Plain;
-use super::{Context, System, first, link};
+use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
+use super::{Context, System, first, fits_environment, link, repository_of_remote, variables};
+use crate::clock::Clock;
 use crate::env::Env;
+use crate::text;
+use serde_json::{Map, Value, json};
+use std::cell::Cell;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// GitLab CI.
 pub(super) const SYSTEM: System = System {
     name: "GitLab CI",
     source_system: Some("gitlab"),
-    detect: |env| env.is_true("GITLAB_CI"),
+    detect: |env| env.get("GITLAB_CI").is_some(),
     context,
-    surface: |_| Box::new(Plain),
+    surface: |env| Box::new(GitLab::new(env)),
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -30,11 +39,11 @@ const NO_DEPLOYMENT: [&str; 4] = ["stop", "prepare", "verify", "access"];
 fn context(env: &Env) -> Context {
     let deploys = env.get("CI_ENVIRONMENT_ACTION").is_none_or(|action| !NO_DEPLOYMENT.contains(&action.trim()));
     let mut context = Context {
-        repository: first(env, &["CI_PROJECT_PATH"]),
+        // The remote holds the job's token; of it, only the repository's name is read.
+        repository: first(env, &["CI_PROJECT_PATH"])
+            .or_else(|| repository_of_remote(env, &["CI_PROJECT_URL", "CI_REPOSITORY_URL"])),
         // In a merged-results pipeline CI_COMMIT_SHA is a merge commit that nobody ever sees again.
         sha: first(env, &["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"]),
-        branch: first(env, &["CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"]),
-        tag: first(env, &["CI_COMMIT_TAG"]),
         environment: deploys.then(|| first(env, &["CI_ENVIRONMENT_NAME"])).flatten(),
         build_number: first(env, &["CI_PIPELINE_IID"]),
         invoke_id: first(env, &["CI_PIPELINE_ID"]),
@@ -50,9 +59,169 @@ fn context(env: &Env) -> Context {
             .map(|_| "CI_PIPELINE_SOURCE=web".to_owned()),
         ..Context::default()
     };
-    if context.branch_or_tag().is_none() {
-        context.take_ref(first(env, &["CI_COMMIT_REF_NAME"]));
-    }
+    let branches = ["CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME"];
+    context.take_branch_or_tag(env, &branches, &["CI_COMMIT_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }
+
+/// GitLab's surfaces: sections in the log, and files that a job uploads as reports.
+pub(super) struct GitLab {
+    directory: PathBuf,
+    job_url: Option<String>,
+    /// Unix time, for the sections; two of them in one job must not share a name.
+    now: i64,
+    sections: Cell<u32>,
+}
+
+impl GitLab {
+    fn new(env: &Env) -> Self {
+        Self {
+            directory: PathBuf::from(env.get("CI_PROJECT_DIR").unwrap_or(".")),
+            job_url: link(env, &["CI_JOB_URL", "CI_PIPELINE_URL"]).map(|found| found.value),
+            now: Clock::system().now().as_second(),
+            sections: Cell::new(0),
+        }
+    }
+}
+
+const CUT: &str = " … (cut)";
+/// What introduces each line of a folded message.
+const INDENT: &str = "  ";
+/// The file for the annotations report, and the section of it that is ours.
+const ANNOTATIONS: &str = "versioner-annotations.json";
+const SECTION: &str = "Versioner";
+/// GitLab takes annotations of up to 80 KB, with at most 1,000 links in a section.
+const LARGEST_ANNOTATIONS: usize = 80_000;
+const MOST_LINKS: usize = 1_000;
+/// The file for the dotenv report.
+const DOTENV: &str = "versioner.env";
+/// A dotenv report must be smaller than 5 KB, and holds 20 variables unless the instance allows more.
+const LARGEST_DOTENV: usize = 5_000;
+const MOST_VARIABLES: usize = 20;
+
+impl Surface for GitLab {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        let colour = match level {
+            Level::Error => "\u{1b}[31;1m",
+            Level::Warning => "\u{1b}[33;1m",
+            Level::Notice => "\u{1b}[36;1m",
+        };
+        let count = self.sections.replace(self.sections.get() + 1);
+        let (now, name) = (self.now, format!("versioner_{}_{}_{count}", self.now, std::process::id()));
+        let title = text::cut(&text::shown(title), 300, "…", char::len_utf8);
+        let head = format!(
+            "\u{1b}[0Ksection_start:{now}:{name}[collapsed=true]\r\u{1b}[0K{colour}{}: {title}\u{1b}[0m\n",
+            level.word()
+        );
+        let tail = format!("\u{1b}[0Ksection_end:{now}:{name}\r\u{1b}[0K\n");
+        let lines: Vec<String> = message.lines().map(text::shown).filter(|line| !line.is_empty()).collect();
+        let cost = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
+        let room = LARGEST_ANNOTATION - head.len() - tail.len() - INDENT.len() - 1;
+        let body = text::cut(&lines.join("\n"), room, CUT, cost);
+        let body: String = body.lines().map(|line| format!("{INDENT}{line}\n")).collect();
+        format!("{head}{body}{tail}")
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        // The job log joins both streams; one of them keeps the order.
+        true
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        let is_web = |link: &&str| link.starts_with("https://") || link.starts_with("http://");
+        let links = [summary.link.as_deref(), self.job_url.as_deref()];
+        let Some(url) = links.into_iter().flatten().find(is_web) else {
+            return Ok(String::new());
+        };
+        let path = self.directory.join(ANNOTATIONS);
+        let failed = |error: String| format!("{}: {error}", path.display());
+        let mut report = read_annotations(&path).map_err(failed)?;
+        let label = text::cut(&text::shown(&summary.title), 255, "…", char::len_utf8);
+        let link = json!({"external_link": {"label": label, "url": url}});
+        let Some(section) = report.entry(SECTION).or_insert_with(|| json!([])).as_array_mut() else {
+            return Err(failed(format!("its section {SECTION} is no list")));
+        };
+        section.push(link);
+        let excess = section.len().saturating_sub(MOST_LINKS);
+        section.drain(..excess);
+        let text = loop {
+            let text = json!(report).to_string();
+            match report.get_mut(SECTION).and_then(Value::as_array_mut) {
+                Some(section) if text.len() > LARGEST_ANNOTATIONS && section.len() > 1 => drop(section.remove(0)),
+                _ => break text,
+            }
+        };
+        replace(&path, &text).map_err(|error| failed(error.to_string()))?;
+        Ok(String::new())
+    }
+
+    fn has_summary(&self) -> bool {
+        true
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        if outputs.is_empty() {
+            return Ok(String::new());
+        }
+        let path = self.directory.join(DOTENV);
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        let before = read_if_there(&path).map_err(failed)?.unwrap_or_default();
+        // What an earlier call of this job said is replaced whole: one line that is wrong or double spoils the report.
+        let mut lines: Vec<String> =
+            before.lines().filter(|line| !line.starts_with("VERSIONER_")).map(str::to_owned).collect();
+        let mut size: usize = lines.iter().map(|line| line.len() + 1).sum();
+        let mut count = lines.len();
+        let place = format!("{DOTENV} (lines without quotes or $, at most {MOST_VARIABLES}, below 5 KB)");
+        let (taken, line) = variables::sort_out(outputs, &place, |name, value| {
+            let with_it = size + name.len() + value.len() + 2;
+            let fits = is_dotenv_value(value) && count < MOST_VARIABLES && with_it <= LARGEST_DOTENV;
+            if fits {
+                (count, size) = (count + 1, with_it);
+            }
+            fits
+        });
+        lines.extend(taken.into_iter().map(|(name, value)| format!("{name}={value}")));
+        let text: String = lines.into_iter().map(|line| line + "\n").collect();
+        replace(&path, &text).map_err(failed)?;
+        Ok(line)
+    }
+}
+
+/// Whether a dotenv report takes `value` as it is: GitLab trims, and expands `$` later on.
+fn is_dotenv_value(value: &str) -> bool {
+    fits_environment(value) && value.trim() == value && !value.contains(['"', '\'', '$'])
+}
+
+/// The annotations that this job has so far.
+fn read_annotations(path: &Path) -> Result<Map<String, Value>, String> {
+    let Some(text) = read_if_there(path).map_err(|error| error.to_string())? else {
+        return Ok(Map::new());
+    };
+    serde_json::from_str(&text).map_err(|_| "it is there already and no annotations report".to_owned())
+}
+
+/// The text of the file at `path`, if it is there. None of ours is larger than the largest report.
+fn read_if_there(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Ok(metadata) if metadata.is_file() && metadata.len() <= LARGEST_ANNOTATIONS as u64 => {}
+        Ok(_) => return Err(io::Error::other("it is there already and nothing that versioner writes")),
+        Err(error) => return Err(error),
+    }
+    std::fs::read_to_string(path).map(Some)
+}
+
+/// Writes the file at `path` in one step, so that no report is ever half written.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(format!(".{}", std::process::id()));
+    let unfinished = PathBuf::from(unfinished);
+    std::fs::write(&unfinished, text).and_then(|()| std::fs::rename(&unfinished, path)).inspect_err(|_| {
+        // Nothing is left to be done about a file that cannot be removed either.
+        let _ = std::fs::remove_file(&unfinished);
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,36 @@
 //! variables and writing its surfaces. Does not own: which detected value is used in the end (`settings`).
 
 mod agent;
+mod appveyor;
+mod azure;
+mod bitbucket;
+mod buildkite;
+mod calls;
+mod circleci;
+mod cloud_build;
+mod codebuild;
+mod codefresh;
+mod drone;
+mod epoch;
 mod git;
+mod gitea;
 mod github;
 mod gitlab;
+mod harness;
 mod jenkins;
+#[cfg(test)]
+mod order;
 mod plain;
+#[cfg(test)]
+mod recording;
 pub mod remote;
+mod rundeck;
+mod semaphore;
 pub mod surface;
+mod teamcity;
+mod travis;
+mod variables;
+mod woodpecker;
 
 use crate::env::Env;
 use remote::Ref;
@@ -30,13 +53,37 @@ pub struct System {
 }
 
 /// All systems, in the order in which they are asked: one that imitates another stands before it.
-const SYSTEMS: [&System; 3] = [&github::SYSTEM, &gitlab::SYSTEM, &jenkins::SYSTEM];
+const SYSTEMS: &[&System] = &[
+    // Both say that they are GitHub, and Forgejo that it is Gitea.
+    &gitea::FORGEJO,
+    &gitea::GITEA,
+    &github::SYSTEM,
+    &gitlab::SYSTEM,
+    &azure::SYSTEM,
+    &bitbucket::SYSTEM,
+    &buildkite::SYSTEM,
+    &circleci::SYSTEM,
+    &teamcity::SYSTEM,
+    &travis::SYSTEM,
+    // Both may say that they are Drone.
+    &harness::SYSTEM,
+    &woodpecker::SYSTEM,
+    &drone::SYSTEM,
+    &codebuild::SYSTEM,
+    &codefresh::SYSTEM,
+    &semaphore::SYSTEM,
+    &appveyor::SYSTEM,
+    &rundeck::SYSTEM,
+    &cloud_build::SYSTEM,
+    // Last: its variables may be set on a machine for good.
+    &jenkins::SYSTEM,
+];
 
 impl System {
     /// The system that this environment belongs to.
     #[must_use]
     pub fn detect(env: &Env) -> &'static Self {
-        SYSTEMS.into_iter().find(|system| (system.detect)(env)).unwrap_or(&plain::SYSTEM)
+        SYSTEMS.iter().find(|system| (system.detect)(env)).copied().unwrap_or(&plain::SYSTEM)
     }
 
     /// What it tells about this run, normalised. Outside CI, what the git checkout around `directory` tells.
@@ -146,8 +193,21 @@ impl Context {
             return;
         };
         match Ref::read(&found.value) {
+            Ref::Branch(value) | Ref::Tag(value) if value.is_empty() => {}
             Ref::Branch(value) => self.branch = Some(Found { value, ..found }),
             Ref::Tag(value) => self.tag = Some(Found { value, ..found }),
+        }
+    }
+
+    /// Takes branch and tag from variables that name nothing else. On a tag's run the branch, which many systems then
+    /// set to the tag as well, is left out.
+    fn take_branch_or_tag(&mut self, env: &Env, branches: &[&str], tags: &[&str]) {
+        match first(env, tags) {
+            Some(found) => {
+                let (Ref::Branch(value) | Ref::Tag(value)) = Ref::read(&found.value);
+                self.tag = Some(Found { value, ..found }).filter(|tag| !tag.value.is_empty());
+            }
+            None => self.take_ref(first(env, branches)),
         }
     }
 
@@ -179,4 +239,12 @@ fn repository_of_remote(env: &Env, variables: &[&str]) -> Option<Found> {
         let value = remote::repository(env.get(name)?)?;
         Some(Found { value, from: (*name).to_owned() })
     })
+}
+
+/// Whether every environment takes `value`: one line, and not so long that no later step could start (Linux takes
+/// 128 KiB, Windows 32,767 characters).
+fn fits_environment(value: &str) -> bool {
+    const LARGEST: usize = 32_000;
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    value.len() <= LARGEST && !value.trim().is_empty() && !value.contains(breaks)
 }

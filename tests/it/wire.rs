@@ -129,7 +129,7 @@ fn gitlab_jobs_that_do_not_deploy_have_no_environment() {
             .args(["track", "deployment"])
             .run();
         assert_eq!(run.code, 1, "{action}");
-        assert!(run.stderr.contains("environment is not set"), "{}", run.stderr);
+        assert!(run.stdout.contains("environment is not set"), "{}", run.all());
         assert!(sandbox.requests().is_empty());
     }
 }

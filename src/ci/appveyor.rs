@@ -1,0 +1,144 @@
+//! AppVeyor.
+//!
+//! Owns: its variables, and telling the program `appveyor` about messages and outputs (AppVeyor documentation, "Environment
+//! variables" and "Build Worker API").
+
+use super::agent::Agent;
+use super::remote::Ref;
+use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
+use super::{Context, Found, System, calls, first, link, plain::Plain, variables};
+use crate::env::Env;
+use crate::text;
+use std::cell::Cell;
+
+/// AppVeyor.
+pub(super) const SYSTEM: System = System {
+    name: "AppVeyor",
+    source_system: Some("appveyor"),
+    detect: |env| env.is_true("APPVEYOR"),
+    context,
+    surface: |env| Box::new(AppVeyor { agent: Agent::find(env, "appveyor"), failed: Cell::new(false) }),
+};
+
+const METADATA: [(&str, &str); 7] = [
+    ("vi_appveyor_build_id", "APPVEYOR_BUILD_ID"),
+    ("vi_appveyor_build_version", "APPVEYOR_BUILD_VERSION"),
+    ("vi_appveyor_job_id", "APPVEYOR_JOB_ID"),
+    ("vi_appveyor_job_name", "APPVEYOR_JOB_NAME"),
+    ("vi_appveyor_project_slug", "APPVEYOR_PROJECT_SLUG"),
+    ("vi_appveyor_pull_request_number", "APPVEYOR_PULL_REQUEST_NUMBER"),
+    ("vi_appveyor_re_build", "APPVEYOR_RE_BUILD"),
+];
+
+/// What says that no push started the build.
+const NO_PUSH: [&str; 3] = ["APPVEYOR_FORCED_BUILD", "APPVEYOR_SCHEDULED_BUILD", "APPVEYOR_RE_BUILD"];
+
+fn context(env: &Env) -> Context {
+    let by_push = !NO_PUSH.iter().any(|name| env.is_true(name));
+    let mut context = Context {
+        repository: first(env, &["APPVEYOR_REPO_NAME"]),
+        // On a pull request APPVEYOR_REPO_COMMIT is a merge commit, and APPVEYOR_REPO_BRANCH the target.
+        sha: first(env, &["APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"]),
+        build_number: first(env, &["APPVEYOR_BUILD_NUMBER"]),
+        invoke_id: first(env, &["APPVEYOR_BUILD_ID"]),
+        run_url: run_url(env),
+        // Of people it tells only the author, who is behind a push but need not be behind another start.
+        actor: by_push.then(|| first(env, &["APPVEYOR_REPO_COMMIT_AUTHOR"])).flatten(),
+        actor_email: by_push.then(|| first(env, &["APPVEYOR_REPO_COMMIT_AUTHOR_EMAIL"])).flatten(),
+        by_hand: env.is_true("APPVEYOR_FORCED_BUILD").then(|| "APPVEYOR_FORCED_BUILD".to_owned()),
+        ..Context::default()
+    };
+    context.take_ref(first(env, &["APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"]));
+    if let Some(found) = first(env, &["APPVEYOR_REPO_TAG_NAME"]) {
+        let (Ref::Branch(value) | Ref::Tag(value)) = Ref::read(&found.value);
+        // The branch of a tag's build may be the tag's name again.
+        context.branch = context.branch.filter(|branch| branch.value != value);
+        context.tag = Some(Found { value, ..found });
+    }
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn run_url(env: &Env) -> Option<Found> {
+    let server = link(env, &["APPVEYOR_URL"]).map_or_else(|| "https://ci.appveyor.com".to_owned(), |found| found.value);
+    let build = env.get("APPVEYOR_BUILD_ID")?.trim();
+    let project = match (env.get("APPVEYOR_ACCOUNT_NAME"), env.get("APPVEYOR_PROJECT_SLUG")) {
+        (Some(account), Some(slug)) => format!("{}/{}", account.trim(), slug.trim()),
+        _ => env.get("APPVEYOR_REPO_NAME")?.trim().to_owned(),
+    };
+    let value = format!("{}/project/{project}/builds/{build}", server.trim_end_matches('/'));
+    Some(Found { value, from: "APPVEYOR_URL, APPVEYOR_PROJECT_SLUG and APPVEYOR_BUILD_ID".to_owned() })
+}
+
+/// Plain text, and what the program `appveyor` takes: messages on the build's page, and variables.
+struct AppVeyor {
+    agent: Option<Agent>,
+    /// Whether it has failed: then it is told no more.
+    failed: Cell<bool>,
+}
+
+/// Much larger ones might be more than a program can be given.
+const LARGEST_VALUE: usize = 20_000;
+const CUT: &str = " … (cut; whole in the log)";
+
+impl Surface for AppVeyor {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        let mut text = Plain.annotation(level, title, message);
+        let Some(agent) = self.agent.as_ref().filter(|_| !self.failed.get()) else {
+            return text;
+        };
+        let category = match level {
+            Level::Notice => "Information",
+            Level::Warning => "Warning",
+            Level::Error => "Error",
+        };
+        // Neither may look like an option: the title follows a word of ours, the details a space.
+        let title = format!("versioner: {}", as_argument(title));
+        let title = text::cut(&title, 300, "…", char::len_utf8);
+        let details = format!(" {}", as_argument(message));
+        let details = text::cut(&details, LARGEST_ANNOTATION - 300, CUT, char::len_utf8);
+        if let Err(problem) = agent.call(&["AddMessage", &title, "-Category", category, "-Details", &details], "") {
+            self.failed.set(true);
+            text.push_str(&format!(
+                "versioner: it is not shown among the build's messages: {}\n",
+                text::shown(&problem)
+            ));
+        }
+        text
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        Plain.annotates_on_stdout()
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        Plain.summarise(summary)
+    }
+
+    fn has_summary(&self) -> bool {
+        Plain.has_summary()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let Some(agent) = self.agent.as_ref().filter(|_| !self.failed.get()) else {
+            return Ok(String::new());
+        };
+        let place = "the build's variables (plain lines that look like no option, at most 20 KB)";
+        let (taken, line) = variables::sort_out(outputs, place, |_, value| {
+            let is_option = value.is_empty() || value.starts_with(['-', '/', '@']);
+            variables::is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
+        });
+        calls::call_for_each(agent, &taken, |name, value| {
+            ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec()
+        })?;
+        Ok(line)
+    }
+}
+
+/// `text` without what no argument of a program can hold.
+fn as_argument(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests;

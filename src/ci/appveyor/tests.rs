@@ -1,0 +1,59 @@
+//! How `appveyor` is called.
+
+use super::super::recording::Recorder;
+use super::*;
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn a_message_is_one_call_whose_texts_are_no_options(
+        title in "([a-z '\"=/@-]|\\PC){0,40}", message in "([a-z '\"=/@\n-]|\\PC){0,60}"
+    ) {
+        let recorder = Recorder::new("appveyor", 0);
+        let printed = (SYSTEM.surface)(&recorder.env()).annotation(Level::Error, &title, &message);
+        prop_assert_eq!(printed, Plain.annotation(Level::Error, &title, &message));
+        let calls = recorder.calls();
+        let expected =
+            ["AddMessage", &format!("versioner: {title}"), "-Category", "Error", "-Details", &format!(" {message}")];
+        prop_assert_eq!(calls.len(), 1);
+        prop_assert_eq!(&calls[0][..], &expected[..]);
+    }
+
+    #[test]
+    fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r]|\\PC|-|/|@){0,20}") {
+        let recorder = Recorder::new("appveyor", 0);
+        let line = (SYSTEM.surface)(&recorder.env())
+            .hand_on(&[("outcome", "blocked".to_owned()), ("url", value.clone())])
+            .unwrap();
+        let calls = recorder.calls();
+        let call = |name: &str, value: &str| ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec();
+        prop_assert!(calls.contains(&call("VERSIONER_OUTCOME", "blocked")));
+        let is_taken = calls.contains(&call("VERSIONER_URL", &value));
+        prop_assert_eq!(is_taken, !line.contains("VERSIONER_URL"));
+        prop_assert!(!is_taken || !value.starts_with(['-', '/', '@']));
+        prop_assert_eq!(calls.len(), 1 + usize::from(is_taken));
+    }
+}
+
+#[test]
+fn long_messages_are_cut_where_they_are_shown() {
+    let recorder = Recorder::new("appveyor", 0);
+    let printed = (SYSTEM.surface)(&recorder.env()).annotation(Level::Warning, &"t".repeat(900), &"ä".repeat(9_000));
+    assert!(printed.contains(&"ä".repeat(9_000)), "it is whole in the log");
+    let call = &recorder.calls()[0];
+    assert!(call[1].len() + call[5].len() <= LARGEST_ANNOTATION && call[5].ends_with(CUT), "{}", call[5].len());
+}
+
+#[test]
+fn a_program_that_fails_is_told_no_more_and_that_is_said_once() {
+    let recorder = Recorder::new("appveyor", 1);
+    let surface = (SYSTEM.surface)(&recorder.env());
+    let first = surface.annotation(Level::Error, "Blocked", "x");
+    assert!(first.contains("not shown among the build's messages") && first.contains("exit status: 1"), "{first}");
+    assert_eq!(surface.annotation(Level::Error, "Blocked", "x"), Plain.annotation(Level::Error, "Blocked", "x"));
+    assert_eq!(surface.hand_on(&[("outcome", "x".to_owned())]), Ok(String::new()));
+    assert_eq!(recorder.calls().len(), 1);
+    let problem = (SYSTEM.surface)(&recorder.env()).hand_on(&[("outcome", "x".to_owned())]).unwrap_err();
+    assert!(problem.contains("SetVariable"), "{problem}");
+}

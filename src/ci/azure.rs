@@ -1,0 +1,157 @@
+//! Azure DevOps: Azure Pipelines, and its classic releases.
+//!
+//! Owns: the predefined variables and logging commands. Sources: Azure DevOps documentation, "Use predefined variables"
+//! and "Logging commands"; the agent's own parser (microsoft/azure-pipelines-agent, `Command.cs`,
+//! `CommandStringConvertor.cs`, `TaskCommandExtension.cs`).
+
+use super::plain::Plain;
+use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
+use super::{Context, Found, System, first, fits_environment, link, repository_of_remote, variables};
+use crate::env::Env;
+use crate::text;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Azure DevOps.
+pub(super) const SYSTEM: System = System {
+    name: "Azure DevOps",
+    source_system: Some("azure-devops"),
+    detect: |env| env.get("TF_BUILD").is_some(),
+    context,
+    surface: |env| Box::new(Azure { temporary: env.get("AGENT_TEMPDIRECTORY").map(PathBuf::from) }),
+};
+
+const METADATA: [(&str, &str); 4] = [
+    ("vi_azure_build_id", "BUILD_BUILDID"),
+    ("vi_azure_definition_name", "BUILD_DEFINITIONNAME"),
+    ("vi_azure_agent_name", "AGENT_NAME"),
+    ("vi_azure_team_project", "SYSTEM_TEAMPROJECT"),
+];
+
+fn context(env: &Env) -> Context {
+    let build_number = first(env, &["BUILD_BUILDNUMBER"]);
+    // In a release, the build's person is whoever built the artifact, not whoever deploys it.
+    let deployer = ["RELEASE_DEPLOYMENT_REQUESTEDFOR", "BUILD_REQUESTEDFOR"];
+    let email = match first(env, &deployer) {
+        Some(found) if found.from == deployer[0] => "RELEASE_DEPLOYMENT_REQUESTEDFOREMAIL",
+        _ => "BUILD_REQUESTEDFOREMAIL",
+    };
+    let remotes = ["SYSTEM_PULLREQUEST_SOURCEREPOSITORYURI", "BUILD_REPOSITORY_URI"];
+    let mut context = Context {
+        repository: first(env, &["BUILD_REPOSITORY_NAME"]).or_else(|| repository_of_remote(env, &remotes)),
+        // On a pull request BUILD_SOURCEVERSION is a merge commit that nobody ever sees again.
+        sha: first(env, &["SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"]),
+        version: build_number.clone(),
+        environment: first(env, &["RELEASE_ENVIRONMENTNAME", "ENVIRONMENT_NAME"]),
+        build_number,
+        invoke_id: first(env, &["BUILD_BUILDID"]),
+        run_url: run_url(env),
+        actor: first(env, &deployer),
+        actor_email: first(env, &[email]),
+        actor_name: first(env, &deployer),
+        by_hand: env.get("BUILD_REASON").filter(|reason| *reason == "Manual").map(|_| "BUILD_REASON=Manual".to_owned()),
+        ..Context::default()
+    };
+    // BUILD_SOURCEBRANCHNAME is the last part alone: "one" of "feature/one".
+    context.take_ref(first(env, &["SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH", "BUILD_SOURCEBRANCHNAME"]));
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+/// The run's page. BUILD_BUILDURI is a `vstfs:` address that no browser opens.
+fn run_url(env: &Env) -> Option<Found> {
+    if let Some(release) = link(env, &["RELEASE_RELEASEWEBURL"]) {
+        return Some(release);
+    }
+    let server = link(env, &["SYSTEM_TEAMFOUNDATIONSERVERURI", "SYSTEM_COLLECTIONURI"])?;
+    let project = first(env, &["SYSTEM_TEAMPROJECTID", "SYSTEM_TEAMPROJECT"])?;
+    let build = first(env, &["BUILD_BUILDID"])?;
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-");
+    let value = format!(
+        "{}/{}/_build/results?buildId={}",
+        server.value.trim_end_matches('/'),
+        encoded(&project.value),
+        encoded(&build.value)
+    );
+    Some(Found { value, from: format!("{}, {} and BUILD_BUILDID", server.from, project.from) })
+}
+
+/// Azure's surfaces: logging commands on stdout.
+pub(super) struct Azure {
+    /// Where a summary can lie until the agent has uploaded it.
+    temporary: Option<PathBuf>,
+}
+
+const CUT: &str = " … (cut)";
+const CUT_WITH_SUMMARY: &str = " … (cut; whole in the run's summary)";
+
+impl Surface for Azure {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        let properties = match level {
+            Level::Error => "type=error",
+            Level::Warning => "type=warning",
+            // There is no third type. Plain text is searched for commands anywhere in a line.
+            Level::Notice => {
+                let lines: Vec<String> = message.lines().map(text::shown).collect();
+                return Plain.annotation(level, &text::shown(title), &lines.join("\n"));
+            }
+        };
+        let head = format!("##vso[task.logissue {properties};]");
+        let room = LARGEST_ANNOTATION - head.len();
+        let mark = if self.temporary.is_some() && level == Level::Error { CUT_WITH_SUMMARY } else { CUT };
+        let whole = if message.is_empty() { title.to_owned() } else { format!("{title}\n{message}") };
+        let whole = text::cut(&whole, room, mark, |c| escape(c.encode_utf8(&mut [0; 4])).len());
+        format!("{head}{}\n", escape(&whole))
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        // The agent reads both streams; one of them keeps the order.
+        true
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        let Some(directory) = &self.temporary else {
+            return Ok(String::new());
+        };
+        let path = directory.join(format!("versioner-{}.md", uuid::Uuid::new_v4().simple()));
+        let failed = |error: std::io::Error| format!("AGENT_TEMPDIRECTORY ({}): {error}", path.display());
+        // The agent takes it when it reads the command, and empties the directory after the job.
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(summary.markdown.as_bytes()))
+            .map_err(failed)?;
+        let absolute = std::path::absolute(&path).map_err(failed)?;
+        Ok(format!("##vso[task.uploadsummary]{}\n", escape(&shown_path(&absolute))))
+    }
+
+    fn has_summary(&self) -> bool {
+        self.temporary.is_some()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let (taken, mut lines) = variables::sort_out(outputs, "the variables", |_, value| fits_environment(value));
+        for (name, value) in taken {
+            let value = escape(value);
+            // Once for the later steps of this job, and once for other jobs, which read it by the step's name.
+            lines.push_str(&format!("##vso[task.setvariable variable={name};]{value}\n"));
+            lines.push_str(&format!("##vso[task.setvariable variable={name};isOutput=true;]{value}\n"));
+        }
+        Ok(lines)
+    }
+}
+
+fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Escapes a property or the text of a command, as the agent undoes it.
+fn escape(text: &str) -> String {
+    text.replace('%', "%AZP25").replace(';', "%3B").replace('\r', "%0D").replace('\n', "%0A").replace(']', "%5D")
+}
+
+#[cfg(test)]
+mod tests;

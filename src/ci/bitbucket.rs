@@ -1,0 +1,114 @@
+//! Bitbucket Pipelines.
+//!
+//! Owns: its variables, and the file of variables for later steps. Its job page shows the log alone. Sources: Bitbucket
+//! documentation, "Variables and secrets" and "Variable sharing".
+
+use super::plain::Plain;
+use super::surface::{Level, Summary, Surface, append};
+use super::{Context, Found, System, first, fits_environment, repository_of_remote, variables};
+use crate::env::Env;
+use std::path::PathBuf;
+
+/// Bitbucket Pipelines.
+pub(super) const SYSTEM: System = System {
+    name: "Bitbucket Pipelines",
+    source_system: Some("bitbucket"),
+    detect: |env| ["BITBUCKET_BUILD_NUMBER", "BITBUCKET_COMMIT"].iter().any(|name| env.get(name).is_some()),
+    context,
+    surface: |env| Box::new(Bitbucket { variables: env.get(VARIABLES).map(PathBuf::from) }),
+};
+
+/// The variable that names the file of variables for later steps.
+const VARIABLES: &str = "BITBUCKET_PIPELINES_VARIABLES_PATH";
+
+const METADATA: [(&str, &str); 4] = [
+    ("vi_bb_pipeline_uuid", "BITBUCKET_PIPELINE_UUID"),
+    ("vi_bb_step_uuid", "BITBUCKET_STEP_UUID"),
+    ("vi_bb_workspace", "BITBUCKET_WORKSPACE"),
+    ("vi_bb_repo_slug", "BITBUCKET_REPO_SLUG"),
+];
+
+fn context(env: &Env) -> Context {
+    let remotes = ["BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN"];
+    let mut context = Context {
+        repository: first(env, &["BITBUCKET_REPO_FULL_NAME"]).or_else(|| repository_of_remote(env, &remotes)),
+        sha: first(env, &["BITBUCKET_COMMIT"]),
+        environment: first(env, &["BITBUCKET_DEPLOYMENT_ENVIRONMENT"]),
+        build_number: first(env, &["BITBUCKET_BUILD_NUMBER"]),
+        invoke_id: first(env, &["BITBUCKET_PIPELINE_UUID"]),
+        run_url: run_url(env),
+        // There is neither login, name nor e-mail address.
+        actor: first(env, &["BITBUCKET_STEP_TRIGGERER_UUID"]),
+        ..Context::default()
+    };
+    context.take_branch_or_tag(env, &["BITBUCKET_BRANCH"], &["BITBUCKET_TAG"]);
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn run_url(env: &Env) -> Option<Found> {
+    let repository = env.get("BITBUCKET_REPO_FULL_NAME")?.trim();
+    let number = env.get("BITBUCKET_BUILD_NUMBER")?.trim();
+    let value = format!("https://bitbucket.org/{repository}/addon/pipelines/home#!/results/{number}");
+    Some(Found { value, from: "BITBUCKET_REPO_FULL_NAME and BITBUCKET_BUILD_NUMBER".to_owned() })
+}
+
+/// Bitbucket's surfaces: plain text, and variables for later steps.
+pub(super) struct Bitbucket {
+    variables: Option<PathBuf>,
+}
+
+impl Surface for Bitbucket {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        Plain.annotation(level, title, message)
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        Plain.annotates_on_stdout()
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        Plain.summarise(summary)
+    }
+
+    fn has_summary(&self) -> bool {
+        Plain.has_summary()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let Some(path) = &self.variables else {
+            return Ok(String::new());
+        };
+        let (taken, line) = variables::sort_out(outputs, VARIABLES, |_, value| fits_environment(value));
+        let lines: String = taken.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        append(path, &lines).map_err(|error| format!("{VARIABLES} ({}): {error}", path.display()))?;
+        Ok(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_file_holds_one_line_for_each_variable(text in "(\\PC|[=\"'$\n\r\u{85}\u{2028}\u{1b}]){0,60}", before in "(OWN=1\n?)?") {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("variables");
+            std::fs::write(&path, &before).unwrap();
+            let surface = Bitbucket { variables: Some(path.clone()) };
+            let printed = surface.hand_on(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
+            let written = std::fs::read_to_string(&path).unwrap();
+            let ends = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+            let pairs: Vec<(&str, &str)> = written.trim_end_matches('\n').split(ends).map(|line| line.split_once('=').unwrap()).collect();
+            let mut expected = if before.is_empty() { vec![] } else { vec![("OWN", "1")] };
+            match fits_environment(&text) {
+                true => expected.push(("VERSIONER_BLOCK_MESSAGE", text.as_str())),
+                false => prop_assert!(printed.contains("VERSIONER_BLOCK_MESSAGE")),
+            }
+            expected.push(("VERSIONER_OUTCOME", "blocked"));
+            prop_assert_eq!(pairs, expected);
+        }
+    }
+}

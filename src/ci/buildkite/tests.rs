@@ -1,0 +1,92 @@
+//! Buildkite's surfaces: the log, and an agent that notes what it is told.
+
+use super::*;
+use proptest::prelude::*;
+
+fn surface(agent: Option<Agent>) -> Buildkite {
+    Buildkite { agent, job: "job-1".to_owned() }
+}
+
+/// A group header of the log, by "Managing log output".
+fn is_header(line: &str) -> bool {
+    ["---", "+++", "~~~", "^^^"].iter().any(|marker| line.starts_with(marker))
+}
+
+#[test]
+fn a_long_message_is_cut_with_a_mark() {
+    let text = surface(None).annotation(Level::Error, &"t".repeat(9_000), &"ä\n".repeat(9_000));
+    assert!(text.len() <= LARGEST_ANNOTATION && text.ends_with("(cut)\n"), "{}", text.len());
+}
+
+#[test]
+fn without_an_agent_a_line_says_so() {
+    assert!(!surface(None).has_summary());
+    assert!(surface(None).hand_on(&[("outcome", "blocked".to_owned())]).unwrap().contains("not on the PATH"));
+}
+
+#[test]
+fn a_limit_is_read_in_minutes() {
+    let of = |value: &str| job_timeout(&[("BUILDKITE_TIMEOUT", value)].into_iter().collect()).map(|found| found.value);
+    assert_eq!(of("10"), Some("600".to_owned()));
+    for none in ["false", "0", "", "-1", "99999999999"] {
+        assert_eq!(of(none), None, "{none}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_agent_is_told_as_it_documents() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("buildkite-agent");
+    let script = "#!/bin/sh\ntext=$(for arg; do printf '[%s]' \"$arg\"; done)\nprintf '%s<%s>\\n' \"$text\" \"$(cat)\" >> \"$OUT\"\n";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let out = dir.path().join("out");
+    let path = format!("{}:/usr/bin:/bin", dir.path().display());
+    let env: Env = [("PATH", path.as_str()), ("OUT", out.to_str().unwrap()), ("BUILDKITE_JOB_ID", "0190-a b")]
+        .into_iter()
+        .collect();
+    let surface = Buildkite::new(&env);
+    assert_eq!(surface.job, "job", "an id that is none becomes no part of a context");
+    let summary = Summary {
+        level: Level::Error,
+        title: "Blocked".to_owned(),
+        markdown: format!("# Blocked {}", "x".repeat(2 * LARGEST_BODY)),
+        link: None,
+    };
+    assert_eq!(surface.summarise(&summary).unwrap(), "");
+    let seen = std::fs::read_to_string(&out).unwrap();
+    assert!(
+        seen.starts_with("[annotate][--style][error][--context][versioner-job][--append]<# Blocked xxx"),
+        "{}",
+        &seen[..90]
+    );
+    assert!(seen.len() < LARGEST_BODY + 200 && seen.contains("cut: Buildkite"), "{}", seen.len());
+    std::fs::remove_file(&out).unwrap();
+    let outputs = [("outcome", "a b"), ("gate", "--help"), ("url", " "), ("block_code", "$(x) '\"")];
+    let line = surface.hand_on(&outputs.map(|(name, value)| (name, value.to_owned()))).unwrap();
+    assert!(line.ends_with(": VERSIONER_GATE, VERSIONER_URL\n"), "{line}");
+    let seen = std::fs::read_to_string(&out).unwrap();
+    let mut seen: Vec<&str> = seen.lines().collect();
+    seen.sort_unstable();
+    let expected = ["[meta-data][set][VERSIONER_BLOCK_CODE][$(x) '\"]<>", "[meta-data][set][VERSIONER_OUTCOME][a b]<>"];
+    assert_eq!(seen, expected);
+}
+
+proptest! {
+    #[test]
+    fn the_log_shows_one_group_with_exactly_the_text(
+        title in "(\\PC|[+~^\n\r\u{1b}-]){0,30}", message in "(\\PC|[\n\r\u{1b}\u{7}]|--- |\\+\\+\\+ |~~~ |\\^\\^\\^ \\+\\+\\+){0,60}"
+    ) {
+        for (level, head, headers) in [(Level::Error, "+++ error: ", 1), (Level::Notice, "notice: ", 0)] {
+            let log = surface(None).annotation(level, &title, &message);
+            prop_assert!(log.chars().all(|c| c == '\n' || !c.is_control()));
+            let lines: Vec<&str> = log.lines().collect();
+            prop_assert_eq!(lines.iter().filter(|line| is_header(line)).count(), headers);
+            let given = message.lines().map(text::shown).filter(|line| !line.is_empty()).map(|line| format!("  | {line}"));
+            let expected: Vec<String> = std::iter::once(format!("{head}{}", text::shown(&title))).chain(given).collect();
+            prop_assert_eq!(lines, expected);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Google Cloud Build.
+//!
+//! Owns: its substitutions, which a build's configuration has to hand to a step as variables, and the file for a step's
+//! output. Sources: Cloud Build documentation, "Substituting variable values" and the API's `Build.Results`. A step
+//! that is handed nothing has only `BUILDER_OUTPUT`.
+
+use super::surface::{Level, Summary, Surface, append};
+use super::{Context, Found, System, first, plain::Plain, repository_of_remote, variables};
+use crate::env::Env;
+use crate::text::shell;
+use std::path::PathBuf;
+
+/// Google Cloud Build.
+pub(super) const SYSTEM: System = System {
+    name: "Google Cloud Build",
+    source_system: Some("cloud-build"),
+    detect: |env| env.get("BUILDER_OUTPUT").is_some(),
+    context,
+    surface: |env| Box::new(CloudBuild::new(env)),
+};
+
+const METADATA: [(&str, &str); 6] = [
+    ("vi_gcb_build_id", "BUILD_ID"),
+    ("vi_gcb_project_id", "PROJECT_ID"),
+    ("vi_gcb_location", "LOCATION"),
+    ("vi_gcb_trigger_name", "TRIGGER_NAME"),
+    ("vi_gcb_trigger_id", "TRIGGER_ID"),
+    ("vi_gcb_pr_number", "_PR_NUMBER"),
+];
+
+fn context(env: &Env) -> Context {
+    let mut context = Context {
+        repository: first(env, &["REPO_FULL_NAME"])
+            .or_else(|| repository_of_remote(env, &["_HEAD_REPO_URL"]))
+            .or_else(|| first(env, &["REPO_NAME"])),
+        sha: first(env, &["COMMIT_SHA", "REVISION_ID"]),
+        tag: first(env, &["TAG_NAME"]),
+        invoke_id: first(env, &["BUILD_ID"]),
+        run_url: run_url(env),
+        ..Context::default()
+    };
+    context.take_ref(first(env, &["_HEAD_BRANCH", "BRANCH_NAME"]));
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+/// The build's page in the console; a regional build is not found without its region.
+fn run_url(env: &Env) -> Option<Found> {
+    let id = env.get("BUILD_ID")?.trim();
+    let region = match env.get("LOCATION").map(str::trim) {
+        None | Some("global") => String::new(),
+        Some(region) => format!(";region={region}"),
+    };
+    let project = env.get("PROJECT_ID").map_or_else(String::new, |project| format!("?project={}", project.trim()));
+    let value = format!("https://console.cloud.google.com/cloud-build/builds{region}/{id}{project}");
+    Some(Found { value, from: "LOCATION, BUILD_ID and PROJECT_ID".to_owned() })
+}
+
+/// Plain text, and the file whose text the API gives back as the step's output.
+struct CloudBuild {
+    output: PathBuf,
+}
+
+impl CloudBuild {
+    fn new(env: &Env) -> Self {
+        Self { output: PathBuf::from(env.get("BUILDER_OUTPUT").unwrap_or_default()).join("output") }
+    }
+}
+
+/// The API gives back no more of a step's output.
+const LARGEST_OUTPUT: usize = 4 * 1024;
+
+impl Surface for CloudBuild {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        Plain.annotation(level, title, message)
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        Plain.annotates_on_stdout()
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        Plain.summarise(summary)
+    }
+
+    fn has_summary(&self) -> bool {
+        Plain.has_summary()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let before = std::fs::metadata(&self.output).map_or(0, |metadata| metadata.len());
+        // What is there may lack the end of its line, which is then added.
+        let mut size = usize::try_from(before).unwrap_or(usize::MAX).saturating_add(1);
+        let write = |name: &str, value: &str| format!("{name}={}\n", shell(value));
+        let (taken, line) =
+            variables::sort_out(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
+                let more = write(name, value).len();
+                let fits = variables::is_plain_line(value) && size.saturating_add(more) <= LARGEST_OUTPUT;
+                size += if fits { more } else { 0 };
+                fits
+            });
+        let lines: String = taken.iter().map(|(name, value)| write(name, value)).collect();
+        if !lines.is_empty() {
+            append(&self.output, &lines)
+                .map_err(|error| format!("BUILDER_OUTPUT ({}): {error}", self.output.display()))?;
+        }
+        Ok(line)
+    }
+}
+
+#[cfg(test)]
+mod tests;

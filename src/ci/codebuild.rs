@@ -1,0 +1,108 @@
+//! AWS CodeBuild.
+//!
+//! Owns: its variables (AWS CodeBuild User Guide, "Environment variables in build environments"). It has nowhere to show errors but the
+//! log; `exported-variables` of a buildspec are read from the shell, where `output_file` can be sourced.
+
+use super::plain::Plain;
+use super::remote::Ref;
+use super::{Context, Found, System, epoch, first, link, repository_of_remote};
+use crate::env::Env;
+
+/// AWS CodeBuild.
+pub(super) const SYSTEM: System = System {
+    name: "AWS CodeBuild",
+    source_system: Some("codebuild"),
+    detect: |env| ["CODEBUILD_BUILD_ARN", "CODEBUILD_BUILD_ID"].iter().any(|name| env.get(name).is_some()),
+    context,
+    surface: |_| Box::new(Plain),
+};
+
+const METADATA: [(&str, &str); 6] = [
+    ("vi_codebuild_build_id", "CODEBUILD_BUILD_ID"),
+    ("vi_codebuild_build_arn", "CODEBUILD_BUILD_ARN"),
+    ("vi_codebuild_batch_build_identifier", "CODEBUILD_BATCH_BUILD_IDENTIFIER"),
+    ("vi_codebuild_initiator", "CODEBUILD_INITIATOR"),
+    ("vi_codebuild_webhook_event", "CODEBUILD_WEBHOOK_EVENT"),
+    ("vi_codebuild_webhook_trigger", "CODEBUILD_WEBHOOK_TRIGGER"),
+];
+
+/// How initiators begin that are no person: pipelines, webhooks, rules and the Jenkins plugin.
+const NO_PERSON: [&str; 5] =
+    ["codepipeline/", "GitHub-Hookshot/", "Bitbucket-Webhooks", "rule/", "CodeBuild-Jenkins-Plugin"];
+
+fn context(env: &Env) -> Context {
+    let by_webhook = env.get("CODEBUILD_WEBHOOK_TRIGGER").or_else(|| env.get("CODEBUILD_WEBHOOK_EVENT")).is_some();
+    let person = first(env, &["CODEBUILD_INITIATOR"])
+        .filter(|initiator| !by_webhook && !NO_PERSON.iter().any(|prefix| initiator.value.starts_with(prefix)));
+    let mut context = Context {
+        repository: repository_of_remote(env, &["CODEBUILD_SOURCE_REPO_URL"]),
+        // Of sources outside git these name another kind of version.
+        sha: first(env, &["CODEBUILD_RESOLVED_SOURCE_VERSION"])
+            .filter(|version| is_commit(&version.value))
+            .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).filter(|version| is_commit(&version.value))),
+        build_number: first(env, &["CODEBUILD_BUILD_NUMBER"]),
+        invoke_id: first(env, &["CODEBUILD_BUILD_ID"]).or_else(|| id_of_arn(env)),
+        run_url: link(env, &["CODEBUILD_PUBLIC_BUILD_URL"]).or_else(|| console_url(env)),
+        by_hand: person.as_ref().map(|person| person.from.clone()),
+        actor: person.or_else(|| first(env, &["CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID"])),
+        started_at: epoch::time(env, &["CODEBUILD_START_TIME"]),
+        ..Context::default()
+    };
+    let found = first(env, &["CODEBUILD_WEBHOOK_HEAD_REF"])
+        .or_else(|| first(env, &["CODEBUILD_WEBHOOK_TRIGGER"]).and_then(of_trigger))
+        .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).and_then(of_version));
+    context.take_ref(found);
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn is_commit(version: &str) -> bool {
+    matches!(version.len(), 40 | 64) && version.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The ref in `branch/NAME` and `tag/NAME`; a pull request, `pr/7`, tells none.
+fn of_trigger(trigger: Found) -> Option<Found> {
+    let (kind, name) = trigger.value.split_once('/')?;
+    let value = match kind {
+        "branch" => format!("refs/heads/{name}"),
+        "tag" => format!("refs/tags/{name}"),
+        _ => return None,
+    };
+    Some(Found { value, ..trigger })
+}
+
+/// The ref in what somebody asked to build, if it is one: not a commit, a pull request, nor the ARN of an artifact.
+fn of_version(version: Found) -> Option<Found> {
+    let name = version.value.split("^{").next().unwrap_or_default();
+    let is_ref = !name.is_empty() && !name.starts_with("pr/") && !name.contains(':') && !is_commit(name);
+    let (Ref::Branch(short) | Ref::Tag(short)) = Ref::read(name);
+    (is_ref && !short.is_empty()).then(|| Found { value: name.to_owned(), from: version.from })
+}
+
+/// Partition, region and id of the build in its ARN: `arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:UUID`.
+fn parts_of_arn(env: &Env) -> Option<(&str, &str, &str)> {
+    let mut parts = env.get("CODEBUILD_BUILD_ARN")?.trim().splitn(6, ':').skip(1);
+    let (partition, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let id = parts.nth(1)?.strip_prefix("build/")?;
+    Some((partition, region, id))
+}
+
+fn id_of_arn(env: &Env) -> Option<Found> {
+    let (_, _, id) = parts_of_arn(env)?;
+    Some(Found { value: id.to_owned(), from: "CODEBUILD_BUILD_ARN".to_owned() })
+}
+
+/// The build's page in the AWS console of its partition.
+fn console_url(env: &Env) -> Option<Found> {
+    let (partition, region, id) = match parts_of_arn(env) {
+        Some(parts) => parts,
+        None => ("aws", env.get("AWS_REGION")?.trim(), env.get("CODEBUILD_BUILD_ID")?.trim()),
+    };
+    let host = match partition {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    let value = format!("https://{host}/codebuild/home?region={region}#/builds/{id}/view/new");
+    Some(Found { value, from: "CODEBUILD_BUILD_ARN".to_owned() })
+}

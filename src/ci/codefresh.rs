@@ -1,0 +1,99 @@
+//! Codefresh.
+//!
+//! Owns: its variables, and telling `cf_export` about outputs (Codefresh documentation, "Variables" and "Using cf_export").
+//! The program is there in freestyle steps; elsewhere nothing is handed on.
+
+use super::agent::Agent;
+use super::surface::{Level, Summary, Surface};
+use super::{Context, Found, System, epoch, first, link, plain::Plain, variables};
+use crate::env::Env;
+
+/// Codefresh.
+pub(super) const SYSTEM: System = System {
+    name: "Codefresh",
+    source_system: Some("codefresh"),
+    detect: |env| env.get("CF_BUILD_ID").is_some(),
+    context,
+    surface: |env| Box::new(Codefresh { export: Agent::find(env, "cf_export") }),
+};
+
+const METADATA: [(&str, &str); 6] = [
+    ("vi_codefresh_build_id", "CF_BUILD_ID"),
+    ("vi_codefresh_pipeline_name", "CF_PIPELINE_NAME"),
+    ("vi_codefresh_step_name", "CF_STEP_NAME"),
+    ("vi_codefresh_build_trigger", "CF_BUILD_TRIGGER"),
+    ("vi_codefresh_pull_request_number", "CF_PULL_REQUEST_NUMBER"),
+    ("vi_codefresh_pull_request_target", "CF_PULL_REQUEST_TARGET"),
+];
+
+fn context(env: &Env) -> Context {
+    let mut context = Context {
+        repository: repository(env),
+        sha: first(env, &["CF_REVISION"]),
+        invoke_id: first(env, &["CF_BUILD_ID"]),
+        run_url: link(env, &["CF_BUILD_URL"]),
+        actor: first(env, &["CF_BUILD_INITIATOR", "CF_COMMIT_AUTHOR"]),
+        started_at: epoch::time(env, &["CF_BUILD_TIMESTAMP"]),
+        by_hand: env
+            .get("CF_BUILD_TRIGGER")
+            .filter(|trigger| *trigger == "build")
+            .map(|_| "CF_BUILD_TRIGGER=build".to_owned()),
+        ..Context::default()
+    };
+    // A branch or a tag, and often without a sign which; of a pull request, its source.
+    context.take_ref(first(env, &["CF_BRANCH"]));
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn repository(env: &Env) -> Option<Found> {
+    let name = first(env, &["CF_REPO_NAME"])?;
+    let value = match env.get("CF_REPO_OWNER") {
+        Some(owner) if !name.value.contains('/') => format!("{}/{}", owner.trim(), name.value),
+        _ => name.value,
+    };
+    Some(Found { value, from: "CF_REPO_OWNER and CF_REPO_NAME".to_owned() })
+}
+
+/// Plain text, and `cf_export`.
+struct Codefresh {
+    export: Option<Agent>,
+}
+
+/// Much larger ones might be more than a program can be given.
+const LARGEST_VALUE: usize = 20_000;
+
+impl Surface for Codefresh {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        Plain.annotation(level, title, message)
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        Plain.annotates_on_stdout()
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        Plain.summarise(summary)
+    }
+
+    fn has_summary(&self) -> bool {
+        Plain.has_summary()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let Some(export) = &self.export else {
+            return Ok(String::new());
+        };
+        let (taken, line) = variables::sort_out(outputs, "cf_export (plain lines, at most 20 KB)", |_, value| {
+            variables::is_plain_line(value) && value.len() <= LARGEST_VALUE
+        });
+        let pairs: Vec<String> = taken.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !pairs.is_empty() {
+            export.call(&pairs.iter().map(String::as_str).collect::<Vec<_>>(), "")?;
+        }
+        Ok(line)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,77 @@
+//! Drone.
+//!
+//! Owns: its variables (Drone documentation, "Environment Reference"), which Harness has as well. Drone hands on nothing between
+//! steps but files.
+
+use super::plain::Plain;
+use super::{Context, System, epoch, first, link, repository_of_remote};
+use crate::env::Env;
+
+/// Drone.
+pub(super) const SYSTEM: System = System {
+    name: "Drone",
+    source_system: Some("drone"),
+    detect: |env| env.is_true("DRONE"),
+    context,
+    surface: |_| Box::new(Plain),
+};
+
+const METADATA: [(&str, &str); 6] = [
+    ("vi_drone_build_number", "DRONE_BUILD_NUMBER"),
+    ("vi_drone_build_parent", "DRONE_BUILD_PARENT"),
+    ("vi_drone_build_event", "DRONE_BUILD_EVENT"),
+    ("vi_drone_build_trigger", "DRONE_BUILD_TRIGGER"),
+    ("vi_drone_stage_name", "DRONE_STAGE_NAME"),
+    ("vi_drone_step_name", "DRONE_STEP_NAME"),
+];
+
+/// Events that are somebody's own doing.
+const BY_HAND: [&str; 3] = ["custom", "promote", "rollback"];
+
+fn context(env: &Env) -> Context {
+    let mut context = source(env);
+    context.build_number = first(env, &["DRONE_BUILD_NUMBER"]);
+    // There is no other id: it is unique within the repository.
+    context.invoke_id = context.build_number.clone();
+    context.environment = first(env, &["DRONE_DEPLOY_TO"]);
+    context.started_at = epoch::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
+    let event = first(env, &["DRONE_BUILD_EVENT"]);
+    context.by_hand = event
+        .filter(|event| BY_HAND.contains(&event.value.as_str()))
+        .map(|event| format!("DRONE_BUILD_EVENT={}", event.value));
+    // `@hook` and `@cron` are no persons; behind a hook is whoever pushed, of whom the author is all that is told.
+    match first(env, &["DRONE_BUILD_TRIGGER"]) {
+        Some(trigger) if !trigger.value.starts_with('@') => context.actor = Some(trigger),
+        Some(trigger) if trigger.value != "@hook" => {}
+        _ => context.actor = first(env, &["DRONE_COMMIT_AUTHOR"]),
+    }
+    add_author(&mut context, env);
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+/// What is built, and the link to the run.
+pub(super) fn source(env: &Env) -> Context {
+    let is_pull_request = env.get("DRONE_PULL_REQUEST").is_some();
+    let mut context = Context {
+        repository: first(env, &["DRONE_REPO"])
+            .or_else(|| repository_of_remote(env, &["DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL", "DRONE_GIT_SSH_URL"])),
+        sha: first(env, &["DRONE_COMMIT_SHA", "DRONE_COMMIT"]),
+        tag: first(env, &["DRONE_TAG"]),
+        run_url: link(env, &["DRONE_BUILD_LINK"]),
+        ..Context::default()
+    };
+    // On a pull request DRONE_BRANCH is its target.
+    let source = is_pull_request.then(|| first(env, &["DRONE_SOURCE_BRANCH"])).flatten();
+    context.take_ref(source.or_else(|| first(env, &["DRONE_BRANCH", "DRONE_COMMIT_BRANCH"])));
+    context
+}
+
+/// E-mail and name of the author, if the author is the actor.
+pub(super) fn add_author(context: &mut Context, env: &Env) {
+    let is_author = context.actor.as_ref().is_some_and(|actor| env.get("DRONE_COMMIT_AUTHOR") == Some(&actor.value));
+    if is_author {
+        context.actor_email = first(env, &["DRONE_COMMIT_AUTHOR_EMAIL"]);
+        context.actor_name = first(env, &["DRONE_COMMIT_AUTHOR_NAME"]);
+    }
+}

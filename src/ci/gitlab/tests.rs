@@ -1,0 +1,211 @@
+//! GitLab's surfaces, read back by parsers of their own.
+
+use super::*;
+use gitlab::{Line, read_log};
+use proptest::prelude::*;
+
+/// What GitLab makes of a job log, by `ansi2json/converter.rb`, without its regular expressions.
+mod gitlab {
+    #[derive(Debug, PartialEq, Eq)]
+    pub(super) enum Line {
+        Start { name: String, folded: bool },
+        End { name: String },
+        Text(String),
+    }
+
+    /// Lines and sections. Panics at an escape sequence that is no colour and belongs to no section.
+    pub(super) fn read_log(log: &str) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for line in log.strip_suffix('\n').unwrap_or(log).split('\n') {
+            let mut rest = line;
+            if let Some(marker) = rest.strip_prefix("\u{1b}[0Ksection_") {
+                let (head, after) = marker.split_once("\r\u{1b}[0K").expect("a marker ends");
+                rest = after;
+                let parts: Vec<&str> = head.splitn(3, ':').collect();
+                assert!(parts[1].bytes().all(|b| b.is_ascii_digit()), "{head}");
+                let (name, options) = parts[2].split_once('[').unwrap_or((parts[2], ""));
+                let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+                assert!(!name.is_empty() && name.chars().all(is_name), "{head}");
+                lines.push(match parts[0] {
+                    "start" => Line::Start { name: name.to_owned(), folded: options == "collapsed=true]" },
+                    "end" => Line::End { name: name.to_owned() },
+                    other => panic!("{other}"),
+                });
+                if rest.is_empty() {
+                    continue;
+                }
+            }
+            lines.push(Line::Text(without_colours(rest)));
+        }
+        lines
+    }
+
+    fn without_colours(text: &str) -> String {
+        let mut parts = text.split('\u{1b}');
+        let mut out = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (codes, after) = part.strip_prefix('[').unwrap().split_once('m').unwrap();
+            assert!(codes.chars().all(|c| c.is_ascii_digit() || c == ';'), "{part}");
+            out.push_str(after);
+        }
+        assert!(!out.contains('\r'), "a bare \\r erases the line");
+        out
+    }
+}
+
+fn surface(directory: &Path) -> GitLab {
+    GitLab {
+        directory: directory.to_owned(),
+        job_url: Some("https://gitlab.example/jobs/5".to_owned()),
+        now: 1_761_600_000,
+        sections: Cell::new(0),
+    }
+}
+
+fn summary(title: &str, link: Option<&str>) -> Summary {
+    Summary { level: Level::Error, title: title.to_owned(), markdown: String::new(), link: link.map(str::to_owned) }
+}
+
+fn links(directory: &Path) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(directory.join(ANNOTATIONS)).unwrap();
+    assert!(text.len() <= 80_000);
+    let report: Map<String, Value> = serde_json::from_str(&text).unwrap();
+    assert!(report.len() <= 20 && report.values().all(|section| section.as_array().unwrap().len() <= 1_000));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let ours = report[SECTION].as_array().unwrap().iter().map(|item| {
+        assert_eq!(item.as_object().unwrap().len(), 1);
+        (text(&item["external_link"]["label"]), text(&item["external_link"]["url"]))
+    });
+    ours.collect()
+}
+
+/// What GitLab makes of a dotenv report, by `parse_dotenv_artifact_service.rb`. Panics where it would reject it.
+fn dotenv(text: &str) -> Vec<(String, String)> {
+    assert!(text.len() < 5 * 1_024, "{}", text.len());
+    let pairs: Vec<(String, String)> = text
+        .lines()
+        .map(|line| {
+            let (key, value) = line.split_once('=').expect("a variable on each line");
+            assert!(!key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{line:?}");
+            (key.trim().to_owned(), value.trim().to_owned())
+        })
+        .collect();
+    assert!(pairs.len() <= 20);
+    pairs
+}
+
+#[test]
+fn links_of_several_calls_stand_together_within_the_limits() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(surface(dir.path()).summarise(&summary("first", Some("https://app.example/1"))).unwrap(), "");
+    surface(dir.path()).summarise(&summary("second", None)).unwrap();
+    surface(dir.path()).summarise(&summary("third", Some("javascript:alert(1)"))).unwrap();
+    let job = "https://gitlab.example/jobs/5".to_owned();
+    let expected = [
+        ("first".to_owned(), "https://app.example/1".to_owned()),
+        ("second".to_owned(), job.clone()),
+        ("third".to_owned(), job),
+    ];
+    assert_eq!(links(dir.path()), expected);
+    for n in 0..400 {
+        surface(dir.path()).summarise(&summary(&format!("{n} {}", "ä".repeat(300)), None)).unwrap();
+    }
+    let links = links(dir.path());
+    assert!(links.last().unwrap().0.starts_with("399 ") && links.len() > 100, "{}", links.len());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left lying about");
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_alone_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for content in ["no json", "[]", r#"{"Versioner": 1}"#] {
+        std::fs::write(dir.path().join(ANNOTATIONS), content).unwrap();
+        let problem = surface(dir.path()).summarise(&summary("x", None)).unwrap_err();
+        assert!(problem.contains(ANNOTATIONS), "{problem}");
+        assert_eq!(std::fs::read_to_string(dir.path().join(ANNOTATIONS)).unwrap(), content);
+    }
+    std::fs::write(dir.path().join(ANNOTATIONS), r#"{"Preview": [{"external_link": {"label": "a", "url": "b"}}]}"#)
+        .unwrap();
+    surface(dir.path()).summarise(&summary("x", None)).unwrap();
+    assert_eq!(links(dir.path()).len(), 1);
+    assert!(std::fs::read_to_string(dir.path().join(ANNOTATIONS)).unwrap().contains("Preview"));
+    let missing = surface(&dir.path().join("no/such"));
+    assert!(missing.summarise(&summary("x", None)).unwrap_err().contains("no/such"));
+    assert!(missing.hand_on(&[("outcome", "recorded".to_owned())]).unwrap_err().contains("no/such"));
+}
+
+#[test]
+fn variables_of_an_earlier_call_are_replaced_and_those_of_others_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(DOTENV);
+    std::fs::write(&path, "OWN=1").unwrap();
+    let say = |outputs: &[(&str, &str)]| {
+        let outputs: Vec<(&str, String)> = outputs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        surface(dir.path()).hand_on(&outputs).unwrap()
+    };
+    assert_eq!(say(&[("outcome", "blocked"), ("block_code", "X")]), "");
+    assert_eq!(say(&[("outcome", "recorded"), ("url", "https://app.example/x?view=1")]), "");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "OWN=1\nVERSIONER_OUTCOME=recorded\nVERSIONER_URL=https://app.example/x?view=1\n");
+    let line = say(&[("block_message", "it's $HOME"), ("gate", "passed"), ("url", &"x".repeat(5_000))]);
+    let expected = ": VERSIONER_BLOCK_MESSAGE, VERSIONER_URL\n";
+    assert!(line.ends_with(expected), "{line}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "OWN=1\nVERSIONER_GATE=passed\n");
+}
+
+#[test]
+fn no_more_variables_than_the_report_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let own: String = (0..18).map(|n| format!("OWN_{n}=x\n")).collect();
+    std::fs::write(dir.path().join(DOTENV), &own).unwrap();
+    let outputs: Vec<(&str, String)> = ["outcome", "gate", "url"].map(|name| (name, "x".to_owned())).into();
+    let line = surface(dir.path()).hand_on(&outputs).unwrap();
+    assert!(line.ends_with(": VERSIONER_URL\n"), "{line}");
+    assert_eq!(dotenv(&std::fs::read_to_string(dir.path().join(DOTENV)).unwrap()).len(), 20);
+}
+
+#[test]
+fn a_long_message_is_cut_with_a_mark() {
+    let text = surface(Path::new(".")).annotation(Level::Error, &"t".repeat(9_000), &"ä%\n".repeat(9_000));
+    assert!(text.len() <= LARGEST_ANNOTATION && text.contains(CUT), "{}", text.len());
+}
+
+proptest! {
+    #[test]
+    fn a_section_holds_exactly_the_message(
+        title in "(\\PC|[#\u{1b}\r\n\u{0}]|section_start:1:x\r\u{1b}\\[0K){1,8}",
+        message in "(\\PC|[\n\r\u{1b}#]|\u{1b}\\[0Ksection_end:1:versioner\r\u{1b}\\[0K|::error::|##\\[error\\]){0,60}",
+    ) {
+        let lines = read_log(&surface(Path::new(".")).annotation(Level::Warning, &title, &message));
+        let Some((Line::Start { name, folded: true }, rest)) = lines.split_first() else { panic!("{lines:?}") };
+        let Some((Line::End { name: end }, rest)) = rest.split_last() else { panic!("{lines:?}") };
+        prop_assert_eq!(name, end);
+        let given = message.lines().map(text::shown).filter(|line| !line.is_empty()).map(|line| format!("  {line}"));
+        let expected: Vec<Line> =
+            std::iter::once(format!("warning: {}", text::shown(&title))).chain(given).map(Line::Text).collect();
+        prop_assert_eq!(rest, expected.as_slice());
+    }
+
+    #[test]
+    fn a_report_is_never_rejected(values in proptest::collection::vec("(\\PC|[=\"'$#\n\r\u{85}\u{2028} ]){0,40}|x{4000,6000}", 1..30)) {
+        let dir = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..values.len()).map(|n| format!("output_{n}")).collect();
+        let outputs: Vec<(&str, String)> = names.iter().map(String::as_str).zip(values.iter().cloned()).collect();
+        let printed = surface(dir.path()).hand_on(&outputs).unwrap();
+        let pairs = dotenv(&std::fs::read_to_string(dir.path().join(DOTENV)).unwrap());
+        for (name, value) in &outputs {
+            let name = format!("VERSIONER_{}", name.to_uppercase());
+            match pairs.iter().find(|(key, _)| *key == name) {
+                Some((_, read)) => prop_assert_eq!(read, value),
+                None => prop_assert!(printed.contains(&name), "{name} is neither there nor named"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_says_exactly_its_label(title in "(\\PC|[\"\\\\\n\u{1b}]){1,60}", link in "https://(\\PC|[\"\\\\]){0,20}") {
+        let dir = tempfile::tempdir().unwrap();
+        surface(dir.path()).summarise(&summary(&title, Some(&link))).unwrap();
+        prop_assert_eq!(links(dir.path()), [(text::shown(&title), link)]);
+    }
+}

@@ -1,0 +1,105 @@
+//! Harness CI.
+//!
+//! Owns: its own variables, and the file for a step's output variables. Does not own: what it has from Drone (`drone`).
+//! Sources: Harness documentation, "CI environment variables reference"; harness/lite-engine and its readers of the output
+//! file, harness/godotenv v2 and v3.
+
+use super::surface::{Level, Summary, Surface, append};
+use super::{Context, System, drone, epoch, first, plain::Plain, variables};
+use crate::env::Env;
+use std::path::PathBuf;
+
+/// Harness.
+pub(super) const SYSTEM: System = System {
+    name: "Harness",
+    source_system: Some("harness"),
+    detect: |env| env.get("HARNESS_BUILD_ID").is_some(),
+    context,
+    surface: |env| Box::new(Harness::new(env)),
+};
+
+const METADATA: [(&str, &str); 7] = [
+    ("vi_harness_build_id", "HARNESS_BUILD_ID"),
+    ("vi_harness_execution_id", "HARNESS_EXECUTION_ID"),
+    ("vi_harness_pipeline_id", "HARNESS_PIPELINE_ID"),
+    ("vi_harness_stage_id", "HARNESS_STAGE_ID"),
+    ("vi_harness_step_name", "DRONE_STEP_NAME"),
+    ("vi_harness_build_event", "DRONE_BUILD_EVENT"),
+    ("vi_harness_project_id", "HARNESS_PROJECT_ID"),
+];
+
+fn context(env: &Env) -> Context {
+    let mut context = drone::source(env);
+    context.build_number = first(env, &["HARNESS_BUILD_ID"]);
+    context.invoke_id = first(env, &["HARNESS_EXECUTION_ID"]);
+    context.actor = first(env, &["HARNESS_USER_ID", "DRONE_COMMIT_AUTHOR"]);
+    context.started_at = epoch::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
+    drone::add_author(&mut context, env);
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+/// Plain text, and the file for output variables.
+struct Harness {
+    output: Option<PathBuf>,
+}
+
+impl Harness {
+    fn new(env: &Env) -> Self {
+        Self { output: first(env, &["HARNESS_OUTPUT_FILE", "DRONE_OUTPUT"]).map(|found| PathBuf::from(found.value)) }
+    }
+}
+
+impl Surface for Harness {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        Plain.annotation(level, title, message)
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        Plain.annotates_on_stdout()
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        Plain.summarise(summary)
+    }
+
+    fn has_summary(&self) -> bool {
+        Plain.has_summary()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let Some(path) = &self.output else {
+            return Ok(String::new());
+        };
+        let place = "the output variables (Harness reads no line breaks, nor all quotes)";
+        let (taken, line) = variables::sort_out(outputs, place, |_, value| written(value).is_some());
+        let written = taken.iter().filter_map(|(name, value)| Some(format!("{name}={}\n", written(value)?)));
+        let lines: String = written.collect();
+        append(path, &lines).map_err(|error| format!("HARNESS_OUTPUT_FILE ({}): {error}", path.display()))?;
+        Ok(line)
+    }
+}
+
+/// A line of the file may have 64 KiB, and one that is longer spoils all of them.
+const LARGEST_VALUE: usize = 60_000;
+
+/// `value` as both versions of Harness' reader read it back, if there is a way. They disagree about backslashes, and about
+/// a `#` beside a quote; and without quotes they take spaces at the ends away and put in the values of variables.
+fn written(value: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-=?&".contains(c);
+    let has_both = value.contains('#') && value.contains('"');
+    if value.len() > LARGEST_VALUE || !variables::is_plain_line(value) {
+        None
+    } else if value.chars().all(plain) {
+        Some(value.to_owned())
+    } else if !value.contains(['\'', '\\']) && !has_both {
+        Some(format!("'{value}'"))
+    } else if !value.contains(['"', '\\', '$', '#']) {
+        Some(format!("\"{value}\""))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

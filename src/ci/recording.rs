@@ -1,0 +1,45 @@
+//! For tests: a program of a CI system that writes down how it is called.
+
+use crate::env::Env;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// A directory with such a program.
+pub(super) struct Recorder {
+    dir: tempfile::TempDir,
+}
+
+impl Recorder {
+    /// A program of this name that ends with `code`.
+    pub(super) fn new(name: &str, code: u8) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        // Each call writes a file of its own, each argument ended by a byte that none can hold.
+        let script = format!(
+            "#!/bin/sh\nout=$(mktemp \"{}/call.XXXXXX\")\nprintf '%s\\0' \"$@\" > \"$out\"\nexit {code}\n",
+            dir.path().display()
+        );
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { dir }
+    }
+
+    /// An environment in which the program is found.
+    pub(super) fn env(&self) -> Env {
+        [("PATH", format!("{}:/usr/bin:/bin", self.dir.path().display()))].into_iter().collect()
+    }
+
+    /// The arguments of all calls since the last time, in no order that means anything.
+    pub(super) fn calls(&self) -> Vec<Vec<String>> {
+        let mut calls = Vec::new();
+        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_str().unwrap().starts_with("call.") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                calls.push(text.split_terminator('\0').map(str::to_owned).collect());
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        calls.sort();
+        calls
+    }
+}

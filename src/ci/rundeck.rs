@@ -1,0 +1,55 @@
+//! Rundeck.
+//!
+//! Owns: the variables that Rundeck makes of a job's context (Rundeck documentation, "Context Variable Usage"; over SSH they
+//! arrive only if the server accepts `RD_*`). They say nothing of a repository. Its log filters are off unless a job
+//! turns them on, so there is no surface to rely on.
+
+use super::plain::Plain;
+use super::{Context, Found, System, first, link};
+use crate::env::Env;
+
+/// Rundeck.
+pub(super) const SYSTEM: System = System {
+    name: "Rundeck",
+    source_system: Some("rundeck"),
+    detect: |env| ["RD_JOB_EXECID", "RD_JOB_ID"].iter().any(|name| env.get(name).is_some()),
+    context,
+    surface: |_| Box::new(Plain),
+};
+
+const METADATA: [(&str, &str); 7] = [
+    ("vi_rd_job_id", "RD_JOB_ID"),
+    ("vi_rd_job_execid", "RD_JOB_EXECID"),
+    ("vi_rd_job_serverurl", "RD_JOB_SERVERURL"),
+    ("vi_rd_job_project", "RD_JOB_PROJECT"),
+    ("vi_rd_job_name", "RD_JOB_NAME"),
+    ("vi_rd_job_group", "RD_JOB_GROUP"),
+    ("vi_rd_job_url", "RD_JOB_URL"),
+];
+
+fn context(env: &Env) -> Context {
+    let execution = first(env, &["RD_JOB_EXECID"]);
+    let mut context = Context {
+        product: first(env, &["RD_JOB_NAME"]),
+        version: execution.clone(),
+        build_number: execution.clone(),
+        invoke_id: execution,
+        run_url: run_url(env).or_else(|| link(env, &["RD_JOB_URL"])),
+        actor: first(env, &["RD_JOB_USERNAME", "RD_JOB_USER_NAME"]),
+        actor_email: first(env, &["RD_JOB_USER_EMAIL"]),
+        by_hand: env
+            .get("RD_JOB_EXECUTIONTYPE")
+            .filter(|kind| *kind == "user")
+            .map(|_| "RD_JOB_EXECUTIONTYPE=user".to_owned()),
+        ..Context::default()
+    };
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn run_url(env: &Env) -> Option<Found> {
+    let server = link(env, &["RD_JOB_SERVERURL"])?;
+    let (project, execution) = (env.get("RD_JOB_PROJECT")?.trim(), env.get("RD_JOB_EXECID")?.trim());
+    let value = format!("{}/project/{project}/execution/show/{execution}", server.value.trim_end_matches('/'));
+    Some(Found { value, from: "RD_JOB_SERVERURL, RD_JOB_PROJECT and RD_JOB_EXECID".to_owned() })
+}

@@ -1,0 +1,112 @@
+//! Semaphore.
+//!
+//! Owns: its variables, and telling `sem-context` about outputs (Semaphore documentation, "Environment variables" and
+//! "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`).
+
+use super::agent::Agent;
+use super::surface::{Level, Summary, Surface};
+use super::{Context, Found, System, calls, epoch, first, link, plain::Plain, repository_of_remote, variables};
+use crate::env::Env;
+
+/// Semaphore.
+pub(super) const SYSTEM: System = System {
+    name: "Semaphore",
+    source_system: Some("semaphore"),
+    detect: |env| env.is_true("SEMAPHORE"),
+    context,
+    surface: |env| Box::new(Semaphore { context: Agent::find(env, "sem-context") }),
+};
+
+const METADATA: [(&str, &str); 7] = [
+    ("vi_semaphore_workflow_id", "SEMAPHORE_WORKFLOW_ID"),
+    ("vi_semaphore_pipeline_id", "SEMAPHORE_PIPELINE_ID"),
+    ("vi_semaphore_job_id", "SEMAPHORE_JOB_ID"),
+    ("vi_semaphore_job_name", "SEMAPHORE_JOB_NAME"),
+    ("vi_semaphore_workflow_rerun", "SEMAPHORE_WORKFLOW_RERUN"),
+    ("vi_semaphore_pipeline_rerun", "SEMAPHORE_PIPELINE_RERUN"),
+    ("vi_semaphore_ref_type", "SEMAPHORE_GIT_REF_TYPE"),
+];
+
+/// What stands in place of a person where a promotion was automatic.
+const NO_PERSON: &str = "auto-promotion";
+
+fn context(env: &Env) -> Context {
+    let mut context = Context {
+        repository: first(env, &["SEMAPHORE_GIT_REPO_SLUG"])
+            .or_else(|| repository_of_remote(env, &["SEMAPHORE_GIT_URL"])),
+        // A pull request runs on a merge commit that nobody ever sees again.
+        sha: first(env, &["SEMAPHORE_GIT_PR_SHA", "SEMAPHORE_GIT_SHA"]),
+        tag: first(env, &["SEMAPHORE_GIT_TAG_NAME"]),
+        build_number: first(env, &["SEMAPHORE_WORKFLOW_NUMBER"]),
+        invoke_id: first(env, &["SEMAPHORE_WORKFLOW_ID"]),
+        run_url: run_url(env),
+        // Who promoted a pipeline started it, whoever started the workflow.
+        actor: first(env, &["SEMAPHORE_PIPELINE_PROMOTED_BY"])
+            .filter(|by| by.value != NO_PERSON)
+            .or_else(|| first(env, &["SEMAPHORE_WORKFLOW_TRIGGERED_BY", "SEMAPHORE_GIT_COMMITTER"])),
+        started_at: epoch::time(env, &["SEMAPHORE_JOB_CREATION_TIME"]),
+        by_hand: env
+            .is_true("SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN")
+            .then(|| "SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN=true".to_owned()),
+        ..Context::default()
+    };
+    // On a tag SEMAPHORE_GIT_BRANCH is no branch; on a pull request it is the target.
+    if context.tag.is_none() {
+        let source = ["SEMAPHORE_GIT_PR_BRANCH", "SEMAPHORE_GIT_WORKING_BRANCH", "SEMAPHORE_GIT_BRANCH"];
+        context.take_ref(first(env, &source));
+    }
+    context.add_metadata(env, &METADATA);
+    context
+}
+
+fn run_url(env: &Env) -> Option<Found> {
+    let organisation = link(env, &["SEMAPHORE_ORGANIZATION_URL"])?;
+    let id = env.get("SEMAPHORE_WORKFLOW_ID")?.trim();
+    let value = format!("{}/workflows/{id}", organisation.value.trim_end_matches('/'));
+    Some(Found { value, from: "SEMAPHORE_ORGANIZATION_URL and SEMAPHORE_WORKFLOW_ID".to_owned() })
+}
+
+/// Plain text, and `sem-context`.
+struct Semaphore {
+    context: Option<Agent>,
+}
+
+/// `sem-context` takes values up to this size.
+const LARGEST_VALUE: usize = 20_000;
+
+impl Surface for Semaphore {
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        Plain.annotation(level, title, message)
+    }
+
+    fn annotates_on_stdout(&self) -> bool {
+        Plain.annotates_on_stdout()
+    }
+
+    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+        Plain.summarise(summary)
+    }
+
+    fn has_summary(&self) -> bool {
+        Plain.has_summary()
+    }
+
+    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let Some(agent) = &self.context else {
+            return Ok(String::new());
+        };
+        let place = "sem-context (plain lines without =, at most 20 KB)";
+        let (taken, line) = variables::sort_out(outputs, place, |_, value| {
+            let has_room = !value.is_empty() && value.len() <= LARGEST_VALUE;
+            variables::is_plain_line(value) && !value.contains('=') && has_room
+        });
+        // Without `--force`, a second event of the same pipeline could not say anything.
+        calls::call_for_each(agent, &taken, |name, value| {
+            ["put", "--force", &format!("{name}={value}")].map(str::to_owned).to_vec()
+        })?;
+        Ok(line)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

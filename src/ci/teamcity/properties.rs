@@ -1,0 +1,142 @@
+//! TeamCity's properties files: the build's own, and that of the configuration parameters, which the first names.
+//!
+//! Owns: finding and reading them, by the format of `java.util.Properties`. They hold passwords as well: nothing is kept
+//! but what is asked for by name.
+
+use crate::ci::Found;
+use crate::env::Env;
+use std::collections::BTreeMap;
+
+/// The variable that names the file of the build's properties, and the property that names that of the configuration's.
+const BUILD_FILE: &str = "TEAMCITY_BUILD_PROPERTIES_FILE";
+const CONFIGURATION_FILE: &str = "teamcity.configuration.properties.file";
+/// Files are read up to this size.
+const LARGEST_FILE: u64 = 4 * 1024 * 1024;
+
+/// The properties of a build, where they can be read.
+pub(super) struct Properties {
+    files: Vec<BTreeMap<String, String>>,
+}
+
+impl Properties {
+    /// Those of the build that `env` belongs to.
+    pub(super) fn of_build(env: &Env) -> Self {
+        let build = env.get(BUILD_FILE).and_then(read).unwrap_or_default();
+        let configuration = build.get(CONFIGURATION_FILE).and_then(|path| read(path)).unwrap_or_default();
+        Self { files: vec![build, configuration] }
+    }
+
+    /// The first of `names` that is set.
+    pub(super) fn first(&self, names: &[&str]) -> Option<Found> {
+        names.iter().find_map(|name| {
+            let value = self
+                .files
+                .iter()
+                .find_map(|file| file.get(*name).map(|value| value.trim()).filter(|v| !v.is_empty()))?;
+            Some(Found { value: value.to_owned(), from: format!("{BUILD_FILE} ({name})") })
+        })
+    }
+}
+
+fn read(path: &str) -> Option<BTreeMap<String, String>> {
+    let path = path.trim();
+    let metadata = std::fs::metadata(path).ok()?;
+    if !metadata.is_file() || metadata.len() > LARGEST_FILE {
+        return None;
+    }
+    Some(parse(&String::from_utf8_lossy(&std::fs::read(path).ok()?)))
+}
+
+/// Reads `key=value` lines: `#` and `!` begin comments, `\` escapes, and at the end of a line joins the next to it.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let mut properties = BTreeMap::new();
+    let mut lines = text.split(['\n', '\r']).map(trim_start);
+    while let Some(line) = lines.next() {
+        if line.is_empty() || line.starts_with(['#', '!']) {
+            continue;
+        }
+        let mut logical = line.to_owned();
+        while logical.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1 {
+            logical.pop();
+            match lines.next() {
+                Some(next) => logical.push_str(next),
+                None => break,
+            }
+        }
+        let (key, value) = split(&logical);
+        properties.insert(unescape(key), unescape(value));
+    }
+    properties
+}
+
+fn trim_start(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\u{c}'])
+}
+
+/// Splits at the first `=`, `:` or white space that is not escaped.
+fn split(line: &str) -> (&str, &str) {
+    let mut escaped = false;
+    for (at, c) in line.char_indices() {
+        if !escaped && matches!(c, '=' | ':' | ' ' | '\t' | '\u{c}') {
+            let rest = trim_start(&line[at..]);
+            let value = rest.strip_prefix(['=', ':']).unwrap_or(rest);
+            return (&line[..at], trim_start(value));
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    (line, "")
+}
+
+fn unescape(text: &str) -> String {
+    let mut units = Vec::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let plain = match c {
+            '\\' => match chars.next() {
+                Some('u') => {
+                    let digits: String = chars.by_ref().take(4).collect();
+                    units.push(u16::from_str_radix(&digits, 16).unwrap_or(u16::from(b'?')));
+                    continue;
+                }
+                Some('t') => '\t',
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('f') => '\u{c}',
+                Some(other) => other,
+                None => break,
+            },
+            c => c,
+        };
+        units.extend_from_slice(plain.encode_utf16(&mut [0; 2]));
+    }
+    String::from_utf16_lossy(&units)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_format_is_javas() {
+        let text = "# comment\n! too\n\n  a=1\r\nb : two words \nc\\=d\\:e\\ f=x\\\\y\nurl=https\\://tc.example/\nlong=one \\\n   two\nk\\u00e4=\\uD83D\\uDE00\\t.\nempty\n";
+        let parsed = parse(text);
+        let expected = [
+            ("a", "1"),
+            ("b", "two words "),
+            ("c=d:e f", "x\\y"),
+            ("empty", ""),
+            ("kä", "😀\t."),
+            ("long", "one two"),
+            ("url", "https://tc.example/"),
+        ];
+        assert_eq!(parsed.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "(\\PC|[\\\\=:#! \n\r\t\u{0}u0-9a-f]){0,200}") {
+            parse(&text);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What is read from the variables of GitLab, Azure DevOps, TeamCity, Buildkite, CircleCI, Bitbucket and Travis.
+
+use crate::support::{SHA, Versioner};
+use crate::systems_given::{
+    ALL, AZURE, BITBUCKET, BUILDKITE, CIRCLECI, GITLAB, TEAMCITY, TRAVIS, Variables, equipped, with_properties,
+};
+use proptest::prelude::*;
+use versioner_action::ci::{Context, Found, System};
+use versioner_action::env::Env;
+use versioner_sandbox::Sandbox;
+
+fn snapshot(name: &str, call: &Versioner, sandbox: &Sandbox) {
+    let run = call.run();
+    assert_eq!(run.code, 0, "{}", run.all());
+    let mut body = sandbox.requests()[0].json().clone();
+    sandbox.clear_requests();
+    if let Some(time) = body.get_mut("completed_at") {
+        *time = "[now]".into();
+    }
+    for (field, value) in body.as_object().unwrap() {
+        assert!(!value.is_null() && value != "", "{field} is empty");
+    }
+    assert!(!body.to_string().contains("SECRETTOKEN") && !run.all().contains("SECRETTOKEN"));
+    insta::assert_snapshot!(name, serde_json::to_string_pretty(&body).unwrap());
+}
+
+#[test]
+fn deployments_from_complete_environments() {
+    let sandbox = Sandbox::start();
+    for (name, variables) in ALL {
+        let mut call = Versioner::shell(&sandbox).envs(variables).args(["track", "deployment"]);
+        if name == "teamcity" {
+            call = with_properties(call);
+        }
+        if !["gitlab", "azure", "bitbucket"].contains(&name) {
+            call = call.args(["--environment", "production"]);
+        }
+        snapshot(&format!("{name}_complete"), &call, &sandbox);
+    }
+}
+
+fn context(variables: &[(&str, &str)], changes: &[(&str, &str)]) -> (&'static System, Context) {
+    let env: Env = variables.iter().chain(changes).copied().collect();
+    let system = System::detect(&env);
+    (system, system.context(&env, std::path::Path::new("/")))
+}
+
+fn value(found: &Option<Found>) -> &str {
+    found.as_ref().map_or("", |found| &found.value)
+}
+
+const HEAD: &str = "feedfacefeedfacefeedfacefeedfacefeedface";
+
+#[test]
+fn a_pull_request_is_its_head_and_source() {
+    let cases: [(Variables, Variables, &str, &str); 4] = [
+        (
+            AZURE,
+            &[
+                ("BUILD_SOURCEBRANCH", "refs/pull/7/merge"),
+                ("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/feature/x"),
+                ("SYSTEM_PULLREQUEST_SOURCECOMMITID", HEAD),
+            ],
+            "feature/x",
+            HEAD,
+        ),
+        (
+            TRAVIS,
+            &[
+                ("TRAVIS_PULL_REQUEST", "7"),
+                ("TRAVIS_PULL_REQUEST_BRANCH", "feature/x"),
+                ("TRAVIS_PULL_REQUEST_SHA", HEAD),
+            ],
+            "feature/x",
+            HEAD,
+        ),
+        (BUILDKITE, &[("BUILDKITE_PULL_REQUEST", "7"), ("BUILDKITE_BRANCH", "mona:feature/x")], "mona:feature/x", SHA),
+        (
+            BITBUCKET,
+            &[("BITBUCKET_PR_ID", "7"), ("BITBUCKET_BRANCH", "feature/x"), ("BITBUCKET_PR_DESTINATION_BRANCH", "main")],
+            "feature/x",
+            SHA,
+        ),
+    ];
+    for (variables, changes, branch, sha) in cases {
+        let (system, context) = context(variables, changes);
+        assert_eq!((value(&context.branch), value(&context.sha)), (branch, sha), "{}", system.name);
+    }
+}
+
+#[test]
+fn a_tag_is_a_tag_however_it_is_written() {
+    for tag in ["v1.4.2", "refs/tags/v1.4.2", "origin/tags/v1.4.2", "refs/heads/tags/v1.4.2"] {
+        let cases = [
+            (BUILDKITE, [("BUILDKITE_TAG", tag), ("BUILDKITE_BRANCH", tag)]),
+            (CIRCLECI, [("CIRCLE_TAG", tag), ("CIRCLE_BRANCH", "")]),
+            (BITBUCKET, [("BITBUCKET_TAG", tag), ("BITBUCKET_BRANCH", "")]),
+            (TRAVIS, [("TRAVIS_TAG", tag), ("TRAVIS_BRANCH", tag)]),
+            (GITLAB, [("CI_COMMIT_TAG", tag), ("CI_COMMIT_REF_NAME", tag)]),
+        ];
+        for (variables, changes) in cases {
+            let (system, context) = context(variables, &changes);
+            assert_eq!((value(&context.tag), context.branch), ("v1.4.2", None), "{}: {tag}", system.name);
+        }
+    }
+    let (_, context) = context(AZURE, &[("BUILD_SOURCEBRANCH", "refs/tags/v1.4.2")]);
+    assert_eq!((value(&context.tag), context.branch), ("v1.4.2", None));
+}
+
+#[test]
+fn special_cases_of_single_systems() {
+    let release: &[(&str, &str)] = &[
+        ("RELEASE_RELEASEWEBURL", "https://dev.azure.com/octo/store/_releaseProgress?releaseId=9"),
+        ("RELEASE_ENVIRONMENTNAME", "staging"),
+        ("RELEASE_DEPLOYMENT_REQUESTEDFOR", "Leonardo"),
+    ];
+    let (_, azure) = context(AZURE, release);
+    assert_eq!(value(&azure.run_url), "https://dev.azure.com/octo/store/_releaseProgress?releaseId=9");
+    assert_eq!((value(&azure.environment), value(&azure.actor), azure.actor_email), ("staging", "Leonardo", None));
+    let (_, azure) = context(AZURE, &[("SYSTEM_TEAMPROJECTID", ""), ("SYSTEM_TEAMFOUNDATIONSERVERURI", "")]);
+    assert_eq!(value(&azure.run_url), "https://dev.azure.com/octo/Web%20store/_build/results?buildId=4711");
+    let (_, azure) = context(AZURE, &[("BUILD_REPOSITORY_NAME", "")]);
+    assert_eq!(value(&azure.repository), "store/shop");
+    let by_hand: [(Variables, Variables, Option<&str>); 4] = [
+        (AZURE, &[], Some("BUILD_REASON=Manual")),
+        (AZURE, &[("BUILD_REASON", "IndividualCI")], None),
+        (BUILDKITE, &[], None),
+        (BUILDKITE, &[("BUILDKITE_SOURCE", "ui")], Some("BUILDKITE_SOURCE=ui")),
+    ];
+    for (variables, changes, expected) in by_hand {
+        assert_eq!(context(variables, changes).1.by_hand.as_deref(), expected);
+    }
+    let unblocked = [("BUILDKITE_UNBLOCKER", "Leonardo"), ("BUILDKITE_COMMIT", "HEAD"), ("BUILDKITE_TIMEOUT", "10")];
+    let (_, buildkite) = context(BUILDKITE, &unblocked);
+    assert_eq!((value(&buildkite.actor), buildkite.actor_email, buildkite.sha), ("Leonardo", None, None));
+    assert_eq!(value(&buildkite.job_timeout), "600");
+    let (_, circle) = context(CIRCLECI, &[("CIRCLE_PROJECT_USERNAME", "")]);
+    assert_eq!(value(&circle.repository), "octo/shop");
+    let (_, circle) = context(CIRCLECI, &[("CIRCLE_PROJECT_USERNAME", ""), ("CIRCLE_REPOSITORY_URL", "")]);
+    assert_eq!(value(&circle.repository), "shop");
+    let (_, gitlab) = context(GITLAB, &[("CI_PROJECT_PATH", "")]);
+    assert_eq!(value(&gitlab.repository), "group/sub/shop");
+}
+
+#[test]
+fn teamcity_without_its_files_and_with_strange_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("build.properties");
+    let said = |content: &str| {
+        std::fs::write(&file, content).unwrap();
+        context(TEAMCITY, &[("TEAMCITY_BUILD_PROPERTIES_FILE", file.to_str().unwrap()), ("BUILD_URL", "")]).1
+    };
+    let found = said(
+        "teamcity.build.id=7\nteamcity.serverUrl=https\\://u\\:p@tc.example/x/\nteamcity.build.branch=feature/x\n",
+    );
+    assert_eq!(value(&found.run_url), "https://tc.example/x/viewLog.html?buildId=7");
+    assert_eq!(value(&found.branch), "feature/x");
+    let found = said(
+        "teamcity.build.triggeredBy.username=n/a\nteamcity.build.triggeredBy=Schedule Trigger\nteamcity.build.branch=<default>\n",
+    );
+    assert_eq!((found.actor, found.actor_name, found.by_hand, found.branch), (None, None, None, None));
+    let found = said("teamcity.build.id=../x\nteamcity.serverUrl=https://tc.example\n");
+    assert_eq!(found.run_url, None);
+    let missing = context(TEAMCITY, &[("TEAMCITY_BUILD_PROPERTIES_FILE", "/no/such/file")]).1;
+    assert_eq!((value(&missing.build_number), missing.invoke_id), ("42", None));
+}
+
+#[test]
+fn one_variable_is_enough_to_be_recognised() {
+    let cases = [
+        ("GITLAB_CI", "gitlab"),
+        ("TF_BUILD", "azure-devops"),
+        ("TEAMCITY_VERSION", "teamcity"),
+        ("BUILDKITE", "buildkite"),
+        ("CIRCLECI", "circleci"),
+        ("BITBUCKET_COMMIT", "bitbucket"),
+        ("BITBUCKET_BUILD_NUMBER", "bitbucket"),
+        ("TRAVIS", "travis"),
+    ];
+    for (variable, name) in cases {
+        for set in ["true", "True", "x"] {
+            let (system, context) = context(&[], &[(variable, set)]);
+            assert_eq!(system.source_system, Some(name));
+            assert_eq!(value(&context.source_system), name);
+        }
+        assert_eq!(context(&[], &[(variable, " ")]).0.source_system, None);
+    }
+}
+
+#[test]
+fn an_enormous_variable_of_the_system_does_not_cost_the_event() {
+    for (name, variables) in ALL {
+        let sandbox = Sandbox::start();
+        let enormous = "x".repeat(120_000);
+        let metadata = [
+            "CI_JOB_NAME",
+            "BUILD_DEFINITIONNAME",
+            "TEAMCITY_PROJECT_NAME",
+            "BUILDKITE_LABEL",
+            "CIRCLE_JOB",
+            "BITBUCKET_STEP_UUID",
+            "TRAVIS_JOB_ID",
+        ];
+        let call =
+            metadata.iter().fold(equipped(name, variables, &sandbox), |call, variable| call.env(variable, &enormous));
+        let run = call.run();
+        assert_eq!(run.code, 0, "{name}: {}", run.all().chars().take(2_000).collect::<String>());
+    }
+}
+
+const NAMES: &[&str] = &[
+    "BUILDKITE_TIMEOUT",
+    "BUILDKITE_UNBLOCKER",
+    "CIRCLE_TAG",
+    "BITBUCKET_TAG",
+    "TRAVIS_TAG",
+    "TRAVIS_PULL_REQUEST_BRANCH",
+    "SYSTEM_PULLREQUEST_SOURCEBRANCH",
+    "TEAMCITY_BUILD_PROPERTIES_FILE",
+    "RELEASE_RELEASEWEBURL",
+    "CI_COMMIT_BRANCH",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn absurd_values_do_no_harm(which in 0..ALL.len(), values in proptest::collection::vec(
+        prop_oneof![Just(String::new()), Just("refs/heads/".to_owned()), Just("{}".to_owned()), Just("false".to_owned()),
+            Just("x".repeat(200_000)), "\\PC{0,40}", "[a-z]{1,5}://[^ ]{0,30}", "(\\PC|[\n\r\u{0}\u{1b}/:@?#]){0,40}"], 32)) {
+        let variables = ALL[which].1;
+        let names = variables.iter().map(|(name, _)| *name).chain(NAMES.iter().copied());
+        let env: Env = names.zip(values.iter().cycle()).map(|(name, value)| (name, value.as_str()))
+            .chain([variables[0]].into_iter().filter(|_| ALL[which].0 != "bitbucket"))
+            .collect();
+        let system = System::detect(&env);
+        let context = system.context(&env, std::path::Path::new("/"));
+        for found in [&context.repository, &context.sha, &context.branch, &context.tag, &context.run_url, &context.job_timeout] {
+            prop_assert!(found.as_ref().is_none_or(|found| !found.from.is_empty() && !found.value.is_empty()), "{found:?}");
+        }
+    }
+}
