@@ -167,3 +167,52 @@ fn escape_data(text: &str) -> String {
 fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The runner's own rules (actions/runner, `ActionCommand.TryParseV2`): name, title and message.
+    fn parse(line: &str) -> Option<(String, String, String)> {
+        let (head, message) = line.trim_start().strip_prefix("::")?.split_once("::")?;
+        let (name, properties) = head.split_once(' ')?;
+        let (key, title) = properties.trim().split_once('=')?;
+        let unescape = |text: &str| text.replace("%0D", "\r").replace("%0A", "\n");
+        let title = unescape(title).replace("%3A", ":").replace("%2C", ",").replace("%25", "%");
+        (key == "title" && !properties.contains(','))
+            .then(|| (name.to_owned(), title, unescape(message).replace("%25", "%")))
+    }
+
+    proptest! {
+        #[test]
+        fn an_annotation_is_one_command_with_its_text(
+            title in "([:%=,]|25|0A|\\PC){1,40}", message in "([:%,\r\n]|::|%0A|%25|##\\[error\\]|\\PC){1,60}"
+        ) {
+            // The runner trims what stands at the end of a property; so are all titles.
+            let title = title.trim().to_owned();
+            prop_assume!(!title.is_empty());
+            let written = GitHub { summary: None, output: None }.annotation(Level::Warning, &title, &message);
+            let line = written.strip_suffix('\n').unwrap();
+            prop_assert!(!line.contains(['\r', '\n']), "{}", line);
+            prop_assert_eq!(parse(line), Some(("warning".to_owned(), title, message)));
+        }
+
+        #[test]
+        fn outputs_are_read_back_by_their_grammar(values in proptest::collection::vec("([=<%]|<<EOF|\\PC){0,30}", 1..6)) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("output");
+            let names = ["a", "b", "c", "d", "e"];
+            let pairs: Vec<(&str, String)> = names.into_iter().zip(values).collect();
+            GitHub { summary: None, output: Some(path.clone()) }.hand_on(&pairs).unwrap();
+            let text = std::fs::read_to_string(path).unwrap();
+            // `=` before `<<`: the rest of the line is the value (actions/runner, `FileCommandManager`).
+            let read: Vec<(&str, String)> = text
+                .split_terminator('\n')
+                .map(|line| line.split_once('=').unwrap())
+                .map(|(name, value)| (name, value.to_owned()))
+                .collect();
+            prop_assert_eq!(read, pairs);
+        }
+    }
+}
