@@ -87,7 +87,7 @@ impl GitLab {
 
 const CUT: &str = " … (cut)";
 /// What introduces each line of a folded message.
-const INDENT: &str = "  ";
+const INDENT: &str = "  | ";
 /// The file for the annotations report, and the section of it that is ours.
 const ANNOTATIONS: &str = "versioner-annotations.json";
 const SECTION: &str = "Versioner";

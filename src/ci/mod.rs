@@ -230,7 +230,9 @@ fn first(env: &Env, variables: &[&str]) -> Option<Found> {
 
 /// The first of `variables` that is set, as a link without credentials.
 fn link(env: &Env, variables: &[&str]) -> Option<Found> {
-    first(env, variables).map(|found| Found { value: remote::clean_url(&found.value), ..found })
+    let link = first(env, variables).map(|found| Found { value: remote::clean_url(&found.value), ..found });
+    // Nothing may be left once the credentials are gone.
+    link.filter(|link| !link.value.is_empty())
 }
 
 /// The first of `variables` that names a repository by its remote, as `owner/name`.

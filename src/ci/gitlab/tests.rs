@@ -180,7 +180,7 @@ proptest! {
         let Some((Line::Start { name, folded: true }, rest)) = lines.split_first() else { panic!("{lines:?}") };
         let Some((Line::End { name: end }, rest)) = rest.split_last() else { panic!("{lines:?}") };
         prop_assert_eq!(name, end);
-        let given = message.lines().map(text::shown).filter(|line| !line.is_empty()).map(|line| format!("  {line}"));
+        let given = message.lines().map(text::shown).filter(|line| !line.is_empty()).map(|line| format!("  | {line}"));
         let expected: Vec<Line> =
             std::iter::once(format!("warning: {}", text::shown(&title))).chain(given).map(Line::Text).collect();
         prop_assert_eq!(rest, expected.as_slice());
