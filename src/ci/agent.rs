@@ -83,14 +83,13 @@ fn is_ours(name: &str) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use crate::ci::recording::program;
 
     #[test]
     fn an_agent_gets_arguments_and_input_and_not_our_key() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("some-agent");
-        std::fs::write(&path, "#!/bin/sh\n{ printf '%s\\n' \"$@\"; cat; env; } > \"$OUT\"\nexit \"$CODE\"\n").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let script = "#!/bin/sh\n{ printf '%s\\n' \"$@\"; cat; env; } > \"$OUT\"\nexit \"$CODE\"\n";
+        program(dir.path(), "some-agent", script);
         let out = dir.path().join("out");
         let call = |code: &str| {
             let path = format!("{}:/usr/bin:/bin", dir.path().display());

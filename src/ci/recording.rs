@@ -1,7 +1,20 @@
 //! For tests: a program of a CI system that writes down how it is called.
 
 use crate::env::Env;
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Makes the shell script `text` a program `name` in `directory`.
+///
+/// Another process copies it: a file that this one has open for writing could not be executed for as long as a test beside
+/// this one, which forks at that moment, holds it open too.
+pub(super) fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let (source, program) = (directory.join("source"), directory.join(name));
+    std::fs::write(&source, text).unwrap();
+    let copied = Command::new("install").args(["-m", "755"]).args([&source, &program]).status();
+    assert!(copied.unwrap().success());
+    program
+}
 
 /// A directory with such a program.
 pub(super) struct Recorder {
@@ -12,14 +25,12 @@ impl Recorder {
     /// A program of this name that ends with `code`.
     pub(super) fn new(name: &str, code: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(name);
         // Each call writes a file of its own, each argument ended by a byte that none can hold.
         let script = format!(
             "#!/bin/sh\nout=$(mktemp \"{}/call.XXXXXX\")\nprintf '%s\\0' \"$@\" > \"$out\"\nexit {code}\n",
             dir.path().display()
         );
-        std::fs::write(&path, script).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        program(dir.path(), name, &script);
         Self { dir }
     }
 

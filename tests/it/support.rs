@@ -113,6 +113,15 @@ impl Versioner {
         path.display().to_string()
     }
 
+    /// Makes a shell script a program in the call's directory. Another process copies it: a file that this one has open
+    /// for writing could not be executed for as long as a test beside this one, which forks at that moment, holds it too.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        let (source, program) = (self.file("source", script), self.file(name, ""));
+        let copied = Command::new("install").args(["-m", "755", &source, &program]).status();
+        assert!(copied.unwrap().success());
+        std::fs::remove_file(source).unwrap();
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command.args(&self.args).env_clear().envs(&self.env).current_dir(self.dir.path()).stdin(Stdio::null());

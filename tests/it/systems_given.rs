@@ -166,10 +166,8 @@ pub(crate) fn equipped(name: &str, variables: Variables, sandbox: &Sandbox) -> V
             call.env("AGENT_TEMPDIRECTORY", &directory)
         }
         "buildkite" => {
-            use std::os::unix::fs::PermissionsExt as _;
             let script = "#!/bin/sh\ntext=$(printf '%s|' \"$@\"; cat)\nprintf '%s\\n' \"$text\" >> \"$AGENT_LOG\"\n";
-            let agent = call.file("bin/buildkite-agent", script);
-            std::fs::set_permissions(agent, std::fs::Permissions::from_mode(0o755)).unwrap();
+            call.program("bin/buildkite-agent", script);
             let (bin, log) = (format!("{}:/usr/bin:/bin", path("bin")), path("agent.log"));
             call.env("PATH", &bin).env("AGENT_LOG", &log)
         }

@@ -1,6 +1,7 @@
 //! Buildkite's surfaces: the log, and an agent that notes what it is told.
 
 use super::*;
+use crate::ci::recording::program;
 use proptest::prelude::*;
 
 fn surface(agent: Option<Agent>) -> Buildkite {
@@ -36,12 +37,9 @@ fn a_limit_is_read_in_minutes() {
 #[cfg(unix)]
 #[test]
 fn the_agent_is_told_as_it_documents() {
-    use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join("buildkite-agent");
     let script = "#!/bin/sh\ntext=$(for arg; do printf '[%s]' \"$arg\"; done)\nprintf '%s<%s>\\n' \"$text\" \"$(cat)\" >> \"$OUT\"\n";
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program(dir.path(), "buildkite-agent", script);
     let out = dir.path().join("out");
     let path = format!("{}:/usr/bin:/bin", dir.path().display());
     let env: Env = [("PATH", path.as_str()), ("OUT", out.to_str().unwrap()), ("BUILDKITE_JOB_ID", "0190-a b")]
