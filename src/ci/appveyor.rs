@@ -5,7 +5,7 @@
 
 use super::agent::Agent;
 use super::remote::Ref;
-use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
+use super::surface::{LARGEST_ANNOTATION, Level, Surface};
 use super::{Context, Found, System, calls, first, link, plain::Plain, variables};
 use crate::env::Env;
 use crate::text;
@@ -105,18 +105,6 @@ impl Surface for AppVeyor {
             ));
         }
         text
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
     }
 
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {

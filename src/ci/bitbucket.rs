@@ -3,8 +3,7 @@
 //! Owns: its variables, and the file of variables for later steps. Its job page shows the log alone. Sources: Bitbucket
 //! documentation, "Variables and secrets" and "Variable sharing".
 
-use super::plain::Plain;
-use super::surface::{Level, Summary, Surface, append};
+use super::surface::{Surface, append};
 use super::{Context, Found, System, first, fits_environment, repository_of_remote, variables};
 use crate::env::Env;
 use std::path::PathBuf;
@@ -59,22 +58,6 @@ pub(super) struct Bitbucket {
 }
 
 impl Surface for Bitbucket {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        Plain.annotation(level, title, message)
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
-    }
-
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(path) = &self.variables else {
             return Ok(String::new());

@@ -3,8 +3,7 @@
 //! Owns: its variables, and `$BASH_ENV`, which later steps of the job source. Sources: CircleCI documentation, "Project
 //! values and variables" and "Set an environment variable in a shell command".
 
-use super::plain::Plain;
-use super::surface::{Level, Summary, Surface, append};
+use super::surface::{Surface, append};
 use super::{Context, Found, System, first, fits_environment, link, repository_of_remote, variables};
 use crate::env::Env;
 use crate::text;
@@ -57,22 +56,6 @@ pub(super) struct CircleCi {
 }
 
 impl Surface for CircleCi {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        Plain.annotation(level, title, message)
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
-    }
-
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(path) = &self.bash_env else {
             return Ok(String::new());

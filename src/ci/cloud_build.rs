@@ -4,8 +4,8 @@
 //! output. Sources: Cloud Build documentation, "Substituting variable values" and the API's `Build.Results`. A step
 //! that is handed nothing has only `BUILDER_OUTPUT`.
 
-use super::surface::{Level, Summary, Surface, append};
-use super::{Context, Found, System, first, plain::Plain, repository_of_remote, variables};
+use super::surface::{Surface, append};
+use super::{Context, Found, System, first, repository_of_remote, variables};
 use crate::env::Env;
 use crate::text::shell;
 use std::path::PathBuf;
@@ -71,22 +71,6 @@ impl CloudBuild {
 const LARGEST_OUTPUT: usize = 4 * 1024;
 
 impl Surface for CloudBuild {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        Plain.annotation(level, title, message)
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
-    }
-
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let before = std::fs::metadata(&self.output).map_or(0, |metadata| metadata.len());
         // What is there may lack the end of its line, which is then added.

@@ -4,8 +4,8 @@
 //! The program is there in freestyle steps; elsewhere nothing is handed on.
 
 use super::agent::Agent;
-use super::surface::{Level, Summary, Surface};
-use super::{Context, Found, System, epoch, first, link, plain::Plain, variables};
+use super::surface::Surface;
+use super::{Context, Found, System, epoch, first, link, variables};
 use crate::env::Env;
 
 /// Codefresh.
@@ -64,22 +64,6 @@ struct Codefresh {
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Codefresh {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        Plain.annotation(level, title, message)
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
-    }
-
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(export) = &self.export else {
             return Ok(String::new());

@@ -4,8 +4,8 @@
 //! Sources: Harness documentation, "CI environment variables reference"; harness/lite-engine and its readers of the output
 //! file, harness/godotenv v2 and v3.
 
-use super::surface::{Level, Summary, Surface, append};
-use super::{Context, System, drone, epoch, first, plain::Plain, variables};
+use super::surface::{Surface, append};
+use super::{Context, System, drone, epoch, first, variables};
 use crate::env::Env;
 use std::path::PathBuf;
 
@@ -51,22 +51,6 @@ impl Harness {
 }
 
 impl Surface for Harness {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        Plain.annotation(level, title, message)
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
-    }
-
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(path) = &self.output else {
             return Ok(String::new());

@@ -1,8 +1,9 @@
 //! No CI system, or one that shows plain text: what Jenkins, Bitbucket and a terminal have in common.
 //!
-//! Owns: plain annotations. Does not own: `output_file`, which works everywhere (`report`).
+//! Owns: that surface. Does not own: what plain text looks like (`surface`), nor `output_file`, which works everywhere
+//! (`report`).
 
-use super::surface::{Level, Summary, Surface};
+use super::surface::Surface;
 use super::{Context, System};
 
 /// Outside every CI system that is known.
@@ -14,33 +15,7 @@ pub(super) const SYSTEM: System = System {
     surface: |_| Box::new(Plain),
 };
 
-/// Plain text, indented under its first line.
+/// Plain text, and nothing else: every surface's own default.
 pub(super) struct Plain;
 
-impl Surface for Plain {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        let mut text = format!("{}: {title}\n", level.word());
-        for line in message.lines() {
-            text.push_str("  | ");
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        false
-    }
-
-    fn summarise(&self, _summary: &Summary) -> Result<String, String> {
-        Ok(String::new())
-    }
-
-    fn has_summary(&self) -> bool {
-        false
-    }
-
-    fn hand_on(&self, _outputs: &[(&str, String)]) -> Result<String, String> {
-        Ok(String::new())
-    }
-}
+impl Surface for Plain {}

@@ -4,8 +4,8 @@
 //! "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`).
 
 use super::agent::Agent;
-use super::surface::{Level, Summary, Surface};
-use super::{Context, Found, System, calls, epoch, first, link, plain::Plain, repository_of_remote, variables};
+use super::surface::Surface;
+use super::{Context, Found, System, calls, epoch, first, link, repository_of_remote, variables};
 use crate::env::Env;
 
 /// Semaphore.
@@ -75,22 +75,6 @@ struct Semaphore {
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Semaphore {
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        Plain.annotation(level, title, message)
-    }
-
-    fn annotates_on_stdout(&self) -> bool {
-        Plain.annotates_on_stdout()
-    }
-
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        Plain.summarise(summary)
-    }
-
-    fn has_summary(&self) -> bool {
-        Plain.has_summary()
-    }
-
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(agent) = &self.context else {
             return Ok(String::new());

@@ -45,30 +45,41 @@ pub struct Summary {
     pub link: Option<String>,
 }
 
-/// Where a CI system shows things. Text comes in clean of control characters (but for line breaks in messages)
-/// and without the API key; each surface escapes it by its own grammar.
+/// Where a CI system shows things: what it has no way of its own for is plain text, as in a terminal. Text comes in clean of
+/// control characters (but for line breaks in messages) and without the API key; each surface escapes it by its own grammar.
 pub trait Surface {
     /// The lines to print for an annotation, each complete with whatever makes the system recognise it.
     /// `message` may have several lines.
-    fn annotation(&self, level: Level, title: &str, message: &str) -> String;
+    fn annotation(&self, level: Level, title: &str, message: &str) -> String {
+        let lines: String = message.lines().map(|line| format!("  | {line}\n")).collect();
+        format!("{}: {title}\n{lines}", level.word())
+    }
 
     /// Whether annotations belong on stdout with everything else, or to stderr when grave, as in a plain shell.
-    fn annotates_on_stdout(&self) -> bool;
+    fn annotates_on_stdout(&self) -> bool {
+        false
+    }
 
     /// Adds to the job's summary. Gives lines to print, mostly none.
     ///
     /// # Errors
     /// Says what could not be written, where and why.
-    fn summarise(&self, summary: &Summary) -> Result<String, String>;
+    fn summarise(&self, _summary: &Summary) -> Result<String, String> {
+        Ok(String::new())
+    }
 
     /// Whether there is a summary at all.
-    fn has_summary(&self) -> bool;
+    fn has_summary(&self) -> bool {
+        false
+    }
 
     /// Hands outputs on to later steps. Names are lower case; values are single lines. Gives lines to print, mostly none.
     ///
     /// # Errors
     /// Says what could not be written, where and why.
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String>;
+    fn hand_on(&self, _outputs: &[(&str, String)]) -> Result<String, String> {
+        Ok(String::new())
+    }
 }
 
 /// Appends `text` to the file at `path` in one write, beginning on a line of its own.
