@@ -19,5 +19,6 @@ pub mod secret;
 pub mod settings;
 pub mod signals;
 pub mod status;
+pub mod store;
 pub mod text;
 pub mod when;
