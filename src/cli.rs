@@ -22,6 +22,12 @@ pub enum Command {
         /// Whether `--online` was given.
         online: bool,
     },
+    /// `run`: wraps the command in [`Invocation::command_line`].
+    Run,
+    /// `finish`.
+    Finish,
+    /// `flush`.
+    Flush,
     /// `version`.
     Version,
 }
@@ -37,6 +43,8 @@ pub struct Invocation {
     pub json: bool,
     /// Flags that were given, and mean nothing any more.
     pub retired: Vec<&'static str>,
+    /// The command to wrap, with its arguments.
+    pub command_line: Vec<OsString>,
 }
 
 /// A command line that asks for nothing to be done, or for nothing that can be done.
@@ -67,6 +75,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Sto
             None => return Err(Stop::Usage("'track' needs 'deployment' or 'build'".to_owned())),
         },
         Some(("check", check)) => (Command::Check { online: check.get_flag("online") }, vec![&matches, check]),
+        Some(("run", run)) => (Command::Run, vec![&matches, run]),
+        Some(("finish", finish)) => (Command::Finish, vec![&matches, finish]),
+        Some(("flush", flush)) => (Command::Flush, vec![&matches, flush]),
         Some(_) => (Command::Version, vec![&matches]),
         None => (Command::Bare, vec![&matches]),
     };
@@ -78,6 +89,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Sto
                 .to_owned(),
         ));
     }
+    if command == Command::Run {
+        check_run(&levels, matches.get_flag("json"))?;
+    }
     let flags = SETTINGS
         .iter()
         .flat_map(Setting::names)
@@ -85,8 +99,39 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Sto
         .collect();
     let retired =
         RETIRED.iter().map(|(name, _)| *name).filter(|name| levels.iter().any(|level| given(level, name).is_some()));
-    Ok(Invocation { command, flags, json: matches.get_flag("json"), retired: retired.collect() })
+    Ok(Invocation {
+        command,
+        flags,
+        json: matches.get_flag("json"),
+        retired: retired.collect(),
+        command_line: matches
+            .subcommand()
+            .and_then(|(_, level)| level.try_get_many::<OsString>(COMMAND_LINE).ok().flatten())
+            .map(|words| words.cloned().collect())
+            .unwrap_or_default(),
+    })
 }
+
+/// What cannot be said together with `run`.
+fn check_run(levels: &[&ArgMatches], json: bool) -> Result<(), Stop> {
+    if levels.iter().any(|level| given(level, "status").is_some()) {
+        return Err(Stop::Usage(STATUS_UNDER_RUN.to_owned()));
+    }
+    if json {
+        return Err(Stop::Usage(
+            "--json has no place under 'run', whose stdout is the command's: use output_file, or the outputs that the \
+             CI system hands on"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Why a status cannot be given where a command is wrapped.
+pub const STATUS_UNDER_RUN: &str = "status has no place under 'run': it reports started by itself, and then how the command ended. Remove status, or \
+     report the one event with 'track deployment --status …'";
+
+const COMMAND_LINE: &str = "command_line";
 
 /// The last value given for `name`, if this level of the command line knows it and it was given.
 fn given(matches: &ArgMatches, name: &str) -> Option<String> {
@@ -108,6 +153,25 @@ fn command() -> clap::Command {
         .about("Show what would be sent and where each value comes from; sends no event")
         .arg(Arg::new("online").long("online").action(ArgAction::SetTrue).help("Also ask the API whether it is up"))
         .args(flags(&[Scope::Event, Scope::Check]));
+    let run = clap::Command::new("run")
+        .about("Wrap a deployment: ask the rules, run COMMAND, report how it ended, and exit as it did")
+        .args(flags(&[Scope::Event, Scope::Run]).into_iter().map(|arg| match arg.get_id() == "status" {
+            true => arg.hide(true),
+            false => arg,
+        }))
+        .arg(
+            Arg::new(COMMAND_LINE)
+                .value_name("COMMAND")
+                .num_args(1..)
+                .last(true)
+                .required(true)
+                .value_parser(clap::value_parser!(OsString))
+                .help("The command and its arguments, after --"),
+        );
+    let finish = clap::Command::new("finish")
+        .about("Close what this job has started and not closed, with --status or else the job's own status")
+        .args(flags(&[Scope::Event]).into_iter().filter(|arg| arg.get_id() == "status"));
+    let flush = clap::Command::new("flush").about("Deliver the events that could not be delivered before");
     clap::Command::new("versioner")
         .version(env!("CARGO_PKG_VERSION"))
         .about(
@@ -117,7 +181,7 @@ fn command() -> clap::Command {
         .after_help(
             "Every setting is a flag (--product-name), an input of the Action (INPUT_PRODUCT_NAME) and a variable \
              (VERSIONER_PRODUCT_NAME).\nThose of the event are listed by 'versioner track deployment --help'.\nExit codes: 0 recorded; 1 usage, configuration or API not reached; \
-             4 refused by the API; 5 blocked by a rule.",
+             4 refused by the API; 5 blocked by a rule; under 'run' the command's own.",
         )
         .args_override_self(true)
         .arg(
@@ -132,12 +196,12 @@ fn command() -> clap::Command {
         .args(RETIRED.iter().map(|(name, _)| arg(name, Takes::Switch, "").hide(true).global(true)))
         // Without a subcommand the event's settings have flags as well, but for --version, which is the program's.
         .args(
-            flags(&[Scope::Event, Scope::Check, Scope::Bare])
+            flags(&[Scope::Event, Scope::Check, Scope::Bare, Scope::Run])
                 .into_iter()
                 .filter(|arg| arg.get_id() != "version")
                 .map(|arg| arg.hide(true)),
         )
-        .subcommands([track, check, clap::Command::new("version").about("Print the version")])
+        .subcommands([track, run, finish, flush, check, clap::Command::new("version").about("Print the version")])
 }
 
 fn flags(scopes: &[Scope]) -> Vec<Arg> {

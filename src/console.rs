@@ -13,8 +13,8 @@ use std::io::{self, Write};
 pub struct Console {
     surface: Box<dyn Surface>,
     redactor: Redactor,
-    /// Whether stdout belongs to the outputs as JSON, and messages go to stderr.
-    json: bool,
+    /// Whether stdout belongs to something else, the outputs as JSON or a command, and messages go to stderr.
+    stdout_is_taken: bool,
     /// Whether to say more.
     pub verbose: bool,
     /// Whether to say everything.
@@ -23,17 +23,22 @@ pub struct Console {
 }
 
 impl Console {
-    /// Speaks through `surface`; to stderr alone if `json`.
+    /// Speaks through `surface`; to stderr alone if `stdout_is_taken`.
     #[must_use]
-    pub fn new(surface: Box<dyn Surface>, json: bool) -> Self {
+    pub fn new(surface: Box<dyn Surface>, stdout_is_taken: bool) -> Self {
         Self {
             surface,
             redactor: Redactor::default(),
-            json,
+            stdout_is_taken,
             verbose: false,
             debug: false,
             stdout_failed: Cell::new(false),
         }
+    }
+
+    /// From now on leaves stdout to a command.
+    pub fn leave_stdout(&mut self) {
+        self.stdout_is_taken = true;
     }
 
     /// From now on hides what `redactor` knows.
@@ -115,7 +120,7 @@ impl Console {
     }
 
     fn people(&self, text: &str, grave: bool) {
-        if self.json || grave {
+        if self.stdout_is_taken || grave {
             // Nobody is left to tell if stderr is closed.
             let _ = io::stderr().write_all(text.as_bytes());
         } else {

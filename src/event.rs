@@ -3,6 +3,7 @@
 //! Owns: which described part becomes which field of which kind of event. No input, no output.
 
 use crate::settings::{Described, EventType, Sourced};
+use crate::when::stamp;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -60,7 +61,6 @@ impl Payload {
     pub fn new(described: &Described, now: Timestamp) -> Self {
         let text = |found: &Option<Sourced<String>>| found.as_ref().map(|found| found.value.clone());
         let status = &described.status.value;
-        let clock = || now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let mut payload = Self {
             product_name: described.product.value.clone(),
             version: described.version.value.clone(),
@@ -72,7 +72,7 @@ impl Payload {
             scm_branch: text(&described.branch),
             build_number: text(&described.build_number),
             invoke_id: text(&described.invoke_id),
-            completed_at: status.is_end().then(|| text(&described.completed_at).unwrap_or_else(clock)),
+            completed_at: status.is_end().then(|| text(&described.completed_at).unwrap_or_else(|| stamp(now))),
             extra_metadata: described.metadata.clone().unwrap_or_default(),
             ..Self::default()
         };
@@ -99,5 +99,21 @@ impl Payload {
             }
         }
         payload
+    }
+
+    /// The same as a JSON object.
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// Adds `key` to the metadata of the event `body`, unless the user has a key of that name.
+pub fn add_metadata(body: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
+    if let Value::Object(metadata) = body.entry("extra_metadata").or_insert_with(|| Value::Object(Map::new())) {
+        metadata.entry(key).or_insert_with(|| value.into());
     }
 }

@@ -18,6 +18,15 @@ pub enum Outcome {
     Refused,
     /// The API was not reached.
     Unreachable,
+    /// The event is kept, and will be delivered late.
+    Kept,
+    /// The event was neither delivered nor kept, although the job asked for one of them.
+    Lost,
+    /// A command was wrapped, and this is what its call ends with: mostly its own exit code.
+    Wrapped {
+        /// The exit code.
+        code: u8,
+    },
     /// A signal of this number ended it.
     Interrupted {
         /// 2 for SIGINT, 15 for SIGTERM.
@@ -32,8 +41,9 @@ impl Outcome {
     #[must_use]
     pub fn exit_code(self, fail_on_api_error: bool) -> u8 {
         match self {
-            Self::Done | Self::Recorded { fails_job: false } => 0,
-            Self::Recorded { fails_job: true } | Self::Misconfigured => 1,
+            Self::Done | Self::Recorded { fails_job: false } | Self::Kept => 0,
+            Self::Recorded { fails_job: true } | Self::Lost | Self::Misconfigured => 1,
+            Self::Wrapped { code } => code,
             Self::Unreachable if fail_on_api_error => 1,
             Self::Refused if fail_on_api_error => 4,
             Self::Unreachable | Self::Refused => 0,
@@ -58,6 +68,9 @@ mod tests {
             (Outcome::Refused, 4, 0),
             (Outcome::Unreachable, 1, 0),
             (Outcome::Misconfigured, 1, 1),
+            (Outcome::Kept, 0, 0),
+            (Outcome::Lost, 1, 1),
+            (Outcome::Wrapped { code: 7 }, 7, 7),
             (Outcome::Interrupted { signal: 2 }, 130, 130),
             (Outcome::Interrupted { signal: 15 }, 143, 143),
         ];

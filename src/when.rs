@@ -119,6 +119,12 @@ fn sensible(duration: &Duration) -> bool {
     *duration <= Duration::from_secs(100 * 366 * 86_400)
 }
 
+/// `at` as the API's own examples write it: RFC 3339, in UTC, to the second.
+#[must_use]
+pub fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// `text` as RFC 3339: as it is when it is that already, else its instant in UTC.
 #[must_use]
 pub fn rfc3339(text: &str) -> Option<String> {

@@ -12,7 +12,6 @@ mod wire;
 use crate::ci::remote::clean_url;
 use crate::clock::{Clock, ServerClock};
 use crate::env::Env;
-use crate::event::Payload;
 use crate::retry::{self, Next, Pauses};
 use crate::settings::{Connection, EventType};
 use crate::when::spelled_duration;
@@ -22,6 +21,7 @@ use jiff::Timestamp;
 use reply::{Unreached, Verdict, classify};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use reqwest::{RequestBuilder, Url, redirect};
+use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use wire::{Ending, Exchange, Reply, exchange};
@@ -41,10 +41,23 @@ pub struct Answer {
     pub asked_pause: Option<Duration>,
     /// When the first try was sent, by our clock, that got no reply and may have been recorded.
     pub unanswered_since: Option<Timestamp>,
+    /// The `Idempotency-Key` of its tries.
+    pub key: String,
+}
+
+/// An event to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'a> {
+    /// Which endpoint takes it.
+    pub event_type: EventType,
+    /// Its body.
+    pub body: &'a Map<String, Value>,
+    /// The `Idempotency-Key` of an earlier try of the same event; else it gets a new one.
+    pub key: Option<&'a str>,
 }
 
 /// Where events go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
@@ -124,26 +137,31 @@ impl Client {
         }
     }
 
-    /// Sends `payload`, and again while that may help, until `deadline` if there is one.
+    /// The same, with one try of at most `limit`.
+    #[must_use]
+    pub fn hurried(&self, limit: Duration) -> Self {
+        Self { request_timeout: self.request_timeout.min(limit), retries: 0, ..self.clone() }
+    }
+
+    /// Sends an event, and again while that may help, until `deadline` if there is one.
     ///
     /// All tries carry one random `Idempotency-Key`, so that a server that knows it records one event. The API's
     /// documentation does not mention it, and nothing here relies on it.
     pub async fn send(
         &self,
-        event_type: EventType,
-        payload: &Payload,
+        sending: Sending<'_>,
         deadline: Option<Instant>,
         clock: Clock,
         rng: &mut fastrand::Rng,
         progress: &mut dyn Progress,
     ) -> Answer {
-        let endpoint = self.endpoint(match event_type {
+        let endpoint = self.endpoint(match sending.event_type {
             EventType::Deployment => "deployment-events/",
             EventType::Build => "build-events/",
         });
-        let body = serde_json::to_vec(payload).unwrap_or_default();
+        let body = serde_json::to_vec(sending.body).unwrap_or_default();
         progress.debug(&|| format!("POST {endpoint} {}", String::from_utf8_lossy(&body)));
-        let key = uuid::Uuid::new_v4().to_string();
+        let key = sending.key.map_or_else(new_key, str::to_owned);
         let mut pauses = Pauses::new(self.retries);
         let mut requests = 0;
         let mut server_clock = ServerClock::default();
@@ -181,8 +199,9 @@ impl Client {
                 http_status = Some(block.status);
                 verdict = Verdict::Blocked(Box::new(block.clone()));
             }
+            let key = key.clone();
             let mut answer =
-                Answer { verdict, http_status, requests, server_clock, asked_pause: None, unanswered_since };
+                Answer { verdict, http_status, requests, server_clock, asked_pause: None, unanswered_since, key };
             if !again {
                 return answer;
             }
@@ -237,6 +256,20 @@ impl Client {
 }
 
 impl Answer {
+    /// That nothing was sent, because of `unreached`.
+    #[must_use]
+    pub fn unsent(unreached: Unreached) -> Self {
+        Self {
+            http_status: unreached.status,
+            verdict: Verdict::Unreachable(unreached),
+            requests: 0,
+            server_clock: ServerClock::default(),
+            asked_pause: None,
+            unanswered_since: None,
+            key: new_key(),
+        }
+    }
+
     /// What happened, in a few words, for the line that says that another try follows.
     fn what(&self, outcome: &Exchange) -> String {
         match (&self.verdict, outcome) {
@@ -257,6 +290,10 @@ impl Answer {
             ));
         }
     }
+}
+
+fn new_key() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// The block that a reply cut short tells of: also a 409 whose body does not say any more what it was, for one that forbids

@@ -59,6 +59,14 @@ pub struct Refusal {
     pub location: Option<String>,
 }
 
+impl Refusal {
+    /// Whether somebody can mend what it complains of without changing the event: the key, its permissions, the address.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self.status, 300..=399 | 401 | 403 | 404)
+    }
+}
+
 /// The API was not reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreached {

@@ -4,6 +4,7 @@
 //! own: what they are told.
 
 use crate::env::Env;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -27,9 +28,10 @@ impl Agent {
         let path = env.get("PATH")?;
         let program =
             std::env::split_paths(path).map(|directory| directory.join(name)).find(|program| program.is_file())?;
+        let private: Vec<&OsStr> = env.private().collect();
         let env = env
             .iter()
-            .filter(|(name, _)| !is_ours(name))
+            .filter(|(name, _)| !private.contains(&OsStr::new(name)))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         Some(Self { program, env })
@@ -72,12 +74,6 @@ impl Agent {
             }
         }
     }
-}
-
-/// Whether a variable is for us alone: our inputs, and our key.
-fn is_ours(name: &str) -> bool {
-    name.starts_with("INPUT_")
-        || matches!(name.replace('-', "_").as_str(), "VERSIONER_API_KEY" | "VERSIONER_API_KEY_FILE")
 }
 
 #[cfg(all(test, unix))]

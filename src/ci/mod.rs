@@ -21,6 +21,7 @@ mod github;
 mod gitlab;
 mod harness;
 mod jenkins;
+pub mod job;
 #[cfg(test)]
 mod order;
 mod plain;

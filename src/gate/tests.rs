@@ -261,6 +261,7 @@ impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
             server_clock: ServerClock::of_date(Some(&date), now),
             asked_pause: None,
             unanswered_since: None,
+            key: String::new(),
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Circumstances<'a> {
 /// The card for `block`.
 #[must_use]
 pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances<'_>) -> Card {
-    let described = subject.described();
+    let described = subject.described;
     let now = circumstances.now;
     let mut card = Card::new(Level::Error, format!("Blocked: {} ({})", subject.name(), what_blocks(block)));
     card.lead.push(match &block.message {
@@ -224,7 +224,7 @@ fn short(moment: Moment) -> String {
 
 fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp, suspicion: Option<Suspicion>) -> Vec<String> {
     let details = &block.details;
-    let described = subject.described();
+    let described = subject.described;
     let what = described.environment.as_ref().unwrap_or(&described.product);
     let environment = crate::text::shown(&what.value);
     let in_console = subject

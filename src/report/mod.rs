@@ -20,15 +20,31 @@ use blocked::Circumstances;
 use card::Card;
 use jiff::Timestamp;
 use outputs::Outputs;
+pub use refused::Keepsake;
 use refused::{Severity, refusal_card, unreached_card};
 use subject::Subject;
 
-/// The card for `answer`, which `wait` led to and `end` ended, at `now` by our clock.
+/// What became of an event that was not delivered.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// What its answer says, and no more.
+    Answered,
+    /// It is kept.
+    Kept(Keepsake),
+    /// It should have been kept and could not, because of this.
+    Lost(String),
+}
+
+/// The card for `answer`, which `wait` led to and `end` ended, at `now` by our clock; and for what became of the event.
 #[must_use]
-pub fn card(subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End, now: Timestamp) -> Card {
-    // Once blocked, nothing but a success is leave to deploy.
-    let excused = !subject.settings.fail_on_api_error && wait.block.is_none();
-    let severity = if excused { Severity::Excused } else { Severity::Fails };
+pub fn card(subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End, fate: &Fate, now: Timestamp) -> Card {
+    let severity = match fate {
+        Fate::Kept(keepsake) => Severity::Kept(keepsake),
+        Fate::Lost(why) => Severity::Lost(why),
+        // Once blocked, nothing but a success is leave to deploy.
+        Fate::Answered if subject.excuses(&answer.verdict) && wait.block.is_none() => Severity::Excused,
+        Fate::Answered => Severity::Fails,
+    };
     let mut card = match &answer.verdict {
         Verdict::Recorded(receipt) => recorded_card(subject, receipt),
         Verdict::Blocked(block) => {
@@ -56,7 +72,7 @@ pub fn card(subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End, now: 
 
 /// The card for a recorded event; with rules that only report, if any were violated.
 fn recorded_card(subject: Subject<'_>, receipt: &Receipt) -> Card {
-    let described = subject.described();
+    let described = subject.described;
     let mut card =
         Card::new(Level::Notice, format!("Recorded: {} ({})", subject.name(), shown(described.status.value.as_str())));
     let link = link(subject, receipt);
@@ -100,15 +116,15 @@ pub fn violations(receipt: &Receipt) -> Vec<(String, String)> {
 }
 
 fn link(subject: Subject<'_>, receipt: &Receipt) -> Option<String> {
-    match subject.described().event_type {
+    match subject.described.event_type {
         EventType::Deployment => subject.deployment_link(receipt.id.as_deref()?),
         EventType::Build => subject.version_link(receipt.version_id.as_deref()?),
     }
 }
 
-/// The outputs for `answer`, which `wait` led to, at `now` by our clock.
+/// The outputs for `answer`, which `wait` led to, and for what became of the event, at `now` by our clock.
 #[must_use]
-pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestamp) -> Outputs {
+pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, fate: &Fate, now: Timestamp) -> Outputs {
     let mut outputs = Outputs {
         http_status: answer.http_status,
         attempts: Some(answer.requests),
@@ -120,7 +136,7 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestam
             let receipt: &Receipt = receipt;
             outputs.url = link(subject, receipt);
             let Receipt { id, event_id, version_id, product_id, environment_id, violations: _ } = receipt.clone();
-            match subject.described().event_type {
+            match subject.described.event_type {
                 EventType::Deployment => outputs.deployment_id = id,
                 EventType::Build => outputs.build_id = id,
             }
@@ -140,7 +156,7 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, now: Timestam
         Verdict::Unreachable(_) => ("unreachable", "not_checked"),
     };
     let gate = if wait.block.is_some() && gate == "not_checked" { "blocked" } else { gate };
-    outputs.outcome = Some(outcome);
+    outputs.outcome = Some(if matches!(fate, Fate::Kept(_)) { "spooled" } else { outcome });
     outputs.gate = subject.is_gate().then_some(gate);
     outputs
 }

@@ -41,6 +41,10 @@ pub struct Outputs {
     pub waited_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
 }
 
 impl Outputs {
@@ -92,6 +96,8 @@ impl Outputs {
             ("retry_after", self.retry_after.clone()),
             ("waited_seconds", number(self.waited_seconds)),
             ("attempts", number(self.attempts.map(u64::from))),
+            ("exit_code", number(self.exit_code.map(u64::from))),
+            ("status", self.status.map(str::to_owned)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -134,6 +140,8 @@ mod tests {
             retry_after: text(),
             waited_seconds: Some(0),
             attempts: Some(1),
+            exit_code: Some(0),
+            status: Some("completed"),
         };
         let serde_json::Value::Object(json) = serde_json::from_str(&outputs.json()).unwrap() else {
             panic!("no object")

@@ -7,23 +7,40 @@ use super::subject::Subject;
 use crate::api::reply::{Refusal, Unreached, reason};
 use crate::ci::surface::Level;
 use crate::settings::EventType;
+use crate::settings::keeping::Lifetime;
 use crate::text::shown;
 
-/// Whether a failure of the API fails the job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// It does.
+/// What a failure of the API means for the job, and for the event.
+#[derive(Clone, Copy, Debug)]
+pub enum Severity<'a> {
+    /// It fails the job.
     Fails,
     /// `fail_on_api_error` is false: it does not.
     Excused,
+    /// The event is kept, and will be delivered late.
+    Kept(&'a Keepsake),
+    /// The event should have been kept and could not, because of this.
+    Lost(&'a str),
+}
+
+/// Where an event is kept.
+#[derive(Clone, Debug)]
+pub struct Keepsake {
+    /// The directory.
+    pub place: String,
+    /// How long things live there.
+    pub lifetime: Lifetime,
 }
 
 /// The card for a refusal.
 #[must_use]
-pub fn refusal_card(subject: Subject<'_>, refusal: &Refusal, severity: Severity) -> Card {
+pub fn refusal_card(subject: Subject<'_>, refusal: &Refusal, severity: Severity<'_>) -> Card {
     let status = refusal.status;
-    let title = format!("Refused: {} (HTTP {status} {})", subject.name(), reason(status));
-    let mut card = Card::new(level(severity), title.replace(" )", ")"));
+    let title = match severity {
+        Severity::Kept(_) => kept_title(subject),
+        _ => format!("Refused: {} (HTTP {status} {})", subject.name(), reason(status)).replace(" )", ")"),
+    };
+    let mut card = Card::new(level(severity), title);
     card.lead.extend(refusal.words.clone());
     if let Some(location) = &refusal.location {
         card.lead.push(format!(
@@ -35,6 +52,8 @@ pub fn refusal_card(subject: Subject<'_>, refusal: &Refusal, severity: Severity)
     }
     if card.lead.is_empty() {
         card.lead.push(format!("The server answered {status} without words that can be read."));
+    } else if matches!(severity, Severity::Kept(_)) {
+        card.lead.insert(0, format!("The server answered {status} {}.", reason(status)));
     }
     card.fact("Not recorded", Some(subject.name()));
     for (field, message) in &refusal.fields {
@@ -47,8 +66,12 @@ pub fn refusal_card(subject: Subject<'_>, refusal: &Refusal, severity: Severity)
 
 /// The card for an API that was not reached, after `requests` requests.
 #[must_use]
-pub fn unreached_card(subject: Subject<'_>, unreached: &Unreached, requests: u32, severity: Severity) -> Card {
-    let mut card = Card::new(level(severity), format!("API not reached: {}", subject.name()));
+pub fn unreached_card(subject: Subject<'_>, unreached: &Unreached, requests: u32, severity: Severity<'_>) -> Card {
+    let title = match severity {
+        Severity::Kept(_) => kept_title(subject),
+        _ => format!("API not reached: {}", subject.name()),
+    };
+    let mut card = Card::new(level(severity), title);
     let tries = if requests > 1 { format!(" ({requests} tries)") } else { String::new() };
     card.lead.push(format!("{}{tries}.", first_upper(&unreached.what)));
     if unreached.may_be_recorded {
@@ -57,25 +80,61 @@ pub fn unreached_card(subject: Subject<'_>, unreached: &Unreached, requests: u32
     card.fact("Event", Some(subject.name()));
     card.fact("API", Some(shown(subject.settings.connection.api_url.value.as_str().trim_end_matches('/'))));
     card.next.extend(unreached.advice.as_ref().map(|advice| format!("{advice}.")));
-    if severity == Severity::Fails {
+    if matches!(severity, Severity::Fails) && !subject.wrapped {
         card.next.push("To let jobs go on while the API is down, set fail_on_api_error to false.".to_owned());
     }
     excuse(&mut card, subject, severity);
     card
 }
 
-fn level(severity: Severity) -> Level {
+fn level(severity: Severity<'_>) -> Level {
     match severity {
-        Severity::Fails => Level::Error,
-        Severity::Excused => Level::Warning,
+        Severity::Fails | Severity::Lost(_) => Level::Error,
+        Severity::Excused | Severity::Kept(_) => Level::Warning,
     }
 }
 
-fn excuse(card: &mut Card, subject: Subject<'_>, severity: Severity) {
-    if severity == Severity::Excused {
-        let gate = if subject.is_gate() { " No rule was asked whether this deployment may begin." } else { "" };
-        card.lead
-            .push(format!("The event was NOT recorded. The job goes on because fail_on_api_error is false.{gate}"));
+fn kept_title(subject: Subject<'_>) -> String {
+    format!("Kept for later: {} ({})", subject.name(), shown(subject.described.status.value.as_str()))
+}
+
+fn excuse(card: &mut Card, subject: Subject<'_>, severity: Severity<'_>) {
+    match severity {
+        Severity::Fails => {}
+        Severity::Excused => {
+            let gate = if subject.is_gate() { " No rule was asked whether this deployment may begin." } else { "" };
+            card.lead
+                .push(format!("The event was NOT recorded. The job goes on because fail_on_api_error is false.{gate}"));
+        }
+        Severity::Kept(Keepsake { place, lifetime }) => {
+            card.lead.push(
+                "The event is NOT recorded yet. It is kept, and will be delivered late, with its own times.".to_owned(),
+            );
+            card.fact("Kept in", Some(place.clone()));
+            let (lives, how) = match lifetime {
+                Lifetime::Lasting => (
+                    "until it is delivered".to_owned(),
+                    "The next event that is sent from this machine by the same user, with the same API key and directory, \
+                     delivers it first. To deliver it sooner: versioner flush"
+                        .to_owned(),
+                ),
+                Lifetime::Job(variable) => (
+                    format!("until the job ends: the CI system empties {variable} then"),
+                    "The next event of this job delivers it first, as does 'versioner flush' in a last step. To keep it \
+                     beyond the job, set spool_dir to a directory that lasts, and run 'versioner flush' there."
+                        .to_owned(),
+                ),
+            };
+            card.fact("Lives there", Some(lives));
+            card.next.insert(0, how);
+        }
+        Severity::Lost(why) => {
+            card.lead.push(format!("The event is NOT recorded, and could not be kept for later either: {why}."));
+            card.next.push(
+                "Make that directory writable, or name another one in spool_dir. (spool_dir set to off keeps nothing.)"
+                    .to_owned(),
+            );
+        }
     }
 }
 
@@ -86,7 +145,7 @@ fn first_upper(text: &str) -> String {
 
 /// The name of a field of the API with the setting that it comes from, where that has another name, and its source.
 fn field_with_setting(subject: Subject<'_>, field: &str) -> String {
-    let described = subject.described();
+    let described = subject.described;
     let (setting, source) = match field {
         "product_name" => ("product_name", Some(&described.product.source)),
         "version" => ("version", Some(&described.version.source)),
@@ -106,7 +165,7 @@ fn field_with_setting(subject: Subject<'_>, field: &str) -> String {
 
 fn advice(subject: Subject<'_>, refusal: &Refusal) -> Vec<String> {
     let connection = &subject.settings.connection;
-    let described = subject.described();
+    let described = subject.described;
     let api = shown(connection.api_url.value.as_str().trim_end_matches('/'));
     let api_source = shown(&connection.api_url.source.to_string());
     let key = connection.key.as_ref().map_or_else(
@@ -151,7 +210,7 @@ fn advice(subject: Subject<'_>, refusal: &Refusal) -> Vec<String> {
 }
 
 fn conflict_advice(subject: Subject<'_>) -> Vec<String> {
-    let described = subject.described();
+    let described = subject.described;
     let version = shown(&described.version.value);
     let mut advice = Vec::new();
     if let Some(sha) = &described.sha {

@@ -2,6 +2,7 @@
 //!
 //! Owns: naming the event and links to the console. Does not own: what happened to it.
 
+use crate::api::reply::Verdict;
 use crate::settings::said::Source;
 use crate::settings::{Described, EventType, Settings};
 use crate::text::{shell, shown};
@@ -11,21 +12,19 @@ use reqwest::Url;
 /// The event that a report is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The settings it came from.
+    /// The settings under which it is sent.
     pub settings: &'a Settings,
+    /// What it says.
+    pub described: &'a Described,
+    /// Whether it belongs to a command that is wrapped.
+    pub wrapped: bool,
 }
 
 impl<'a> Subject<'a> {
-    /// The event's description.
-    #[must_use]
-    pub fn described(&self) -> &'a Described {
-        &self.settings.described
-    }
-
     /// `shop 1.4.2 → production`, or `build of shop 1.4.2`.
     #[must_use]
     pub fn name(&self) -> String {
-        let described = self.described();
+        let described = self.described;
         let what = format!("{} {}", shown(&described.product.value), shown(&described.version.value));
         match &described.environment {
             Some(environment) => format!("{what} → {}", shown(&environment.value)),
@@ -36,7 +35,7 @@ impl<'a> Subject<'a> {
     /// The one line that every event prints: what, and which source said each part of it.
     #[must_use]
     pub fn line(&self) -> String {
-        let described = self.described();
+        let described = self.described;
         let mut parts = vec![
             format!(
                 "{}: product {} ({})",
@@ -67,8 +66,28 @@ impl<'a> Subject<'a> {
     /// Whether it asks the rules: only a deployment's start does.
     #[must_use]
     pub fn is_gate(&self) -> bool {
-        self.described().event_type == EventType::Deployment
-            && self.described().status.value == crate::status::Status::Started
+        self.described.event_type == EventType::Deployment
+            && self.described.status.value == crate::status::Status::Started
+    }
+
+    /// Whether `verdict`, which records nothing, does not fail the job. What has been blocked once is never excused, which is
+    /// not looked at here.
+    #[must_use]
+    pub fn excuses(&self, verdict: &Verdict) -> bool {
+        let needed = self.is_gate() && self.settings.require_gate;
+        let pardonable = match verdict {
+            Verdict::Recorded(_) | Verdict::Unreachable(_) => true,
+            Verdict::Blocked(_) => false,
+            // What is wrong with the deployment itself stays wrong however often it is sent: it must not begin.
+            Verdict::Refused(refusal) => !(self.wrapped && self.is_gate()) || refusal.may_pass(),
+        };
+        !self.settings.fail_on_api_error && !needed && pardonable
+    }
+
+    /// Whether it tells how something ended, and so is kept where it cannot be delivered.
+    #[must_use]
+    pub fn is_worth_keeping(&self) -> bool {
+        self.described.status.value.is_end() || self.described.event_type == EventType::Build
     }
 
     /// The console's page of a deployment.
@@ -99,7 +118,7 @@ impl<'a> Subject<'a> {
     /// The command that closes a deployment to this environment. `version` is that of the deployment to close, if known.
     #[must_use]
     pub fn closing_command(&self, version: Option<&str>) -> String {
-        let described = self.described();
+        let described = self.described;
         let environment = described.environment.as_ref().map(|found| shown(&found.value)).unwrap_or_default();
         // A value that begins like a flag must be tied to its own.
         let flag = |name: &str, value: &str| match value.starts_with('-') {

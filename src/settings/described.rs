@@ -2,8 +2,9 @@
 //!
 //! Owns: which sources describe which part, and what is required. Does not own: what is sent (`event`).
 
-use super::from_subcommand;
 use super::resolver::{Resolver, Sourced};
+use super::said::Source;
+use super::{Action, from_subcommand};
 use crate::ci::remote::clean_url;
 use crate::ci::{Context, Found};
 use crate::cli::Command;
@@ -30,7 +31,9 @@ impl EventType {
         }
     }
 
-    fn read(word: &str) -> Option<Self> {
+    /// The kind that `word` means, in any case.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
         [Self::Deployment, Self::Build].into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word))
     }
 }
@@ -61,6 +64,46 @@ pub struct Described {
     pub by_name: Option<Sourced<String>>,
 }
 
+impl Described {
+    /// A deployment that was noted as `body` when it started, and that stands at `status` now.
+    #[must_use]
+    pub fn of_noted(body: &Map<String, Value>, status: Sourced<Status>) -> Self {
+        let source = || Source::Detected("noted at its start".to_owned());
+        let optional = |name: &str| {
+            let value = body.get(name)?.as_str()?.to_owned();
+            Some(Sourced { value, source: source() })
+        };
+        let required =
+            |name: &str| optional(name).unwrap_or_else(|| Sourced { value: String::new(), source: source() });
+        Self {
+            event_type: EventType::Deployment,
+            product: required("product_name"),
+            version: required("version"),
+            environment: optional("environment_name"),
+            status,
+            metadata: body.get("extra_metadata").and_then(Value::as_object).cloned(),
+            repository: optional("scm_repository"),
+            sha: optional("scm_sha"),
+            branch: optional("scm_branch"),
+            build_number: optional("build_number"),
+            invoke_id: optional("invoke_id"),
+            source_system: optional("source_system"),
+            started_at: None,
+            completed_at: None,
+            url: optional("deploy_url"),
+            by: optional("deployed_by"),
+            by_email: optional("deployed_by_email"),
+            by_name: optional("deployed_by_name"),
+        }
+    }
+
+    /// The same at another `status`.
+    #[must_use]
+    pub fn at(&self, status: Sourced<Status>) -> Self {
+        Self { status, ..self.clone() }
+    }
+}
+
 /// The API stores at most this much metadata with an event.
 const LARGEST_METADATA: usize = 100 * 1024;
 const TIMES: &str = "a time such as 2025-10-28T15:00:00Z (RFC 3339)";
@@ -68,10 +111,18 @@ const TIMES: &str = "a time such as 2025-10-28T15:00:00Z (RFC 3339)";
 pub(super) fn read(
     resolver: &mut Resolver<'_>,
     command: Command,
+    action: Option<Action>,
     context: &Context,
     warnings: &mut Vec<String>,
 ) -> Option<Described> {
     let event_type = event_type(resolver, command);
+    if action == Some(Action::Run) && event_type == Some(EventType::Build) {
+        resolver.problems.push(
+            "event_type is build, but 'run' wraps deployments only. Remove event_type, or report the build with 'track \
+             build' when it has ended."
+                .to_owned(),
+        );
+    }
     let kind = event_type.unwrap_or(EventType::Deployment);
     let product = required(
         resolver,
@@ -91,7 +142,15 @@ pub(super) fn read(
         ),
         EventType::Build => None,
     };
-    let status = status(resolver, warnings);
+    let status = match action {
+        // What is reported first; what comes after it depends on the command.
+        Some(Action::Run) => {
+            let given = from_subcommand(Status::Started.as_str(), "run");
+            resolver.row("status", Some((given.value, given.source.clone())));
+            Sourced { value: Status::Started, source: given.source }
+        }
+        _ => status(resolver, warnings),
+    };
     let metadata = metadata(resolver, context, warnings);
 
     let link = |found: Sourced<String>| found.map(|url| clean_url(&url));
@@ -147,7 +206,8 @@ fn event_type(resolver: &mut Resolver<'_>, command: Command) -> Option<EventType
     let of_subcommand = match command {
         Command::TrackDeployment => Some((EventType::Deployment, "track deployment")),
         Command::TrackBuild => Some((EventType::Build, "track build")),
-        Command::Bare | Command::Check { .. } | Command::Version => None,
+        Command::Run => Some((EventType::Deployment, "run")),
+        Command::Bare | Command::Check { .. } | Command::Finish | Command::Flush | Command::Version => None,
     };
     if let Some((kind, words)) = of_subcommand {
         let given = from_subcommand(kind.word(), words);
@@ -180,6 +240,30 @@ fn required(
 fn status(resolver: &mut Resolver<'_>, warnings: &mut Vec<String>) -> Sourced<Status> {
     let status = resolver.or_default("status", "success", "a word", |word| Some(Status::read(word)));
     let status = status.unwrap_or(Sourced { value: Status::Completed, source: super::Source::Default });
+    warn_of_unknown(&status, warnings);
+    status
+}
+
+/// How the job ended, for what it has started: as somebody said, else as its CI system tells in `detected`.
+pub(super) fn job_status(
+    resolver: &mut Resolver<'_>,
+    detected: Option<Found>,
+    warnings: &mut Vec<String>,
+) -> Option<Sourced<Status>> {
+    let found = resolver.name("status", &["status"], detected.as_ref())?;
+    let status = found.map(|word| Status::read(&word));
+    if matches!(status.value, Status::Pending | Status::Started) {
+        resolver.problems.push(format!(
+            "status (from {}) is {}, which is no end. Allowed for 'finish': completed, failed, aborted, and the words of CI \
+             systems for them, such as success, failure and cancelled.",
+            status.source, status.value
+        ));
+    }
+    warn_of_unknown(&status, warnings);
+    Some(status)
+}
+
+fn warn_of_unknown(status: &Sourced<Status>, warnings: &mut Vec<String>) {
     if let Status::Unknown(word) = &status.value {
         warnings.push(format!(
             "status (from {}) is {:?}, a word that is not known here. It is sent as it is, for the server to decide; known \
@@ -188,7 +272,6 @@ fn status(resolver: &mut Resolver<'_>, warnings: &mut Vec<String>) -> Sourced<St
             crate::text::shown(word)
         ));
     }
-    status
 }
 
 /// The user's metadata over the detected one. `none` means neither.

@@ -13,6 +13,8 @@ pub enum Scope {
     Check,
     /// With calls without a subcommand.
     Bare,
+    /// With `run`.
+    Run,
 }
 
 /// What a setting's flag takes.
@@ -52,7 +54,11 @@ const fn value(
 }
 
 const fn switch(name: &'static str, default: &'static str, about: &'static str) -> Setting {
-    Setting { name, aliases: &[], scope: Scope::Everywhere, takes: Takes::Switch, default, about }
+    scoped_switch(Scope::Everywhere, name, default, about)
+}
+
+const fn scoped_switch(scope: Scope, name: &'static str, default: &'static str, about: &'static str) -> Setting {
+    Setting { name, aliases: &[], scope, takes: Takes::Switch, default, about }
 }
 
 const DETECTED: &str = "detected";
@@ -96,6 +102,11 @@ pub const SETTINGS: &[Setting] = &[
         "fail_on_api_error",
         "true",
         "false: an API that is unreachable or refuses does not fail the job; a block still does",
+    ),
+    switch(
+        "require_gate",
+        "false",
+        "true: without the server's yes nothing is deployed, whatever fail_on_api_error says",
     ),
     value(Scope::Everywhere, "on_block", &[], "fail", "fail or wait when a rule blocks; sets the next four at once"),
     value(
@@ -145,7 +156,22 @@ pub const SETTINGS: &[Setting] = &[
         "3",
         "how often a request that failed in passing is tried again, 0 to 100",
     ),
-    value(Scope::Bare, "command", &[], "report", "what to do without a subcommand: report or check"),
+    value(Scope::Bare, "command", &[], "report", "what to do without a subcommand: report, finish, flush or check"),
+    value(Scope::Bare, "run", &[], "", "a script to wrap: asks first, runs it, and reports how it ended"),
+    value(Scope::Run, "stop_timeout", &[], "9s", "from a cancel until what is left of the command is killed"),
+    scoped_switch(
+        Scope::Run,
+        "keep_api_key",
+        "false",
+        "leave the API key in the command's environment, for scripts that call versioner themselves",
+    ),
+    value(
+        Scope::Everywhere,
+        "spool_dir",
+        &[],
+        "the job's temporary directory, else the user's state directory",
+        "where events are kept that could not be delivered, and what this job has started; off keeps nothing",
+    ),
     value(Scope::Everywhere, "ca_bundle", &[], "", "a PEM file of certificate authorities to trust as well"),
     value(Scope::Everywhere, "output_file", &[], "", "a file to which outputs are appended as KEY=VALUE lines"),
     switch("summary", "true", "write the job summary"),

@@ -37,7 +37,7 @@ fn every_setting_is_shown_with_its_source_and_nothing_is_sent() {
 #[test]
 fn the_whole_text_is_steady() {
     let sandbox = Sandbox::start();
-    let run = Versioner::github(&sandbox, "started").args(["check"]).run();
+    let run = Versioner::github(&sandbox, "started").args(["check", "--spool-dir", "off"]).run();
     insta::assert_snapshot!("check", crate::support::steady(&run.stdout, &sandbox));
 }
 

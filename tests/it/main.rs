@@ -12,11 +12,15 @@
 )]
 
 mod bad_input;
+#[cfg(unix)]
+mod cancelled;
 mod check;
 mod commands;
 mod explained;
+mod finish;
 mod github;
 mod hostile;
+mod kept;
 mod network;
 mod outputs;
 mod readme;
@@ -32,3 +36,5 @@ mod systems_smaller;
 mod tls;
 mod waiting;
 mod wire;
+#[cfg(unix)]
+mod wrapped;

@@ -32,7 +32,10 @@ pub(crate) struct Run {
 impl Versioner {
     /// Without anything.
     pub(crate) fn bare() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new(), args: Vec::new() }
+        let call = Self { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new(), args: Vec::new() };
+        // What is kept between calls is each test's own.
+        let state = call.dir.path().join("state").display().to_string();
+        call.env("XDG_STATE_HOME", &state)
     }
 
     /// With key and address of `sandbox` in `VERSIONER_` variables, outside CI.
@@ -55,6 +58,12 @@ impl Versioner {
             status,
         ];
         Self::shell(sandbox).args(args)
+    }
+
+    /// Wraps the command `words` as a deployment of shop 1.4.2 to production, outside CI.
+    pub(crate) fn wrap<S: AsRef<str>>(sandbox: &Sandbox, words: impl IntoIterator<Item = S>) -> Self {
+        let args = ["run", "--product", "shop", "--version", "1.4.2", "--environment", "production", "--"];
+        Self::shell(sandbox).env("PATH", "/usr/local/bin:/usr/bin:/bin").args(args).args(words)
     }
 
     /// As the Action on GitHub calls it: a deployment of octo/shop 1.4.2 to production.
@@ -105,6 +114,12 @@ impl Versioner {
         self
     }
 
+    /// The same call with other arguments, in the same directory.
+    pub(crate) fn again<S: AsRef<str>>(&mut self, args: impl IntoIterator<Item = S>) -> Run {
+        self.args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        self.run()
+    }
+
     /// Writes a file into the call's directory and gives its path.
     pub(crate) fn file(&self, name: &str, content: &str) -> String {
         let path = self.dir.path().join(name);
@@ -123,8 +138,18 @@ impl Versioner {
     }
 
     pub(crate) fn command(&self) -> Command {
+        self.command_with(&self.args)
+    }
+
+    /// The same call with other arguments.
+    pub(crate) fn command_with<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
-        command.args(&self.args).env_clear().envs(&self.env).current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+            .args(args.into_iter().map(|arg| arg.as_ref().to_owned()))
+            .env_clear()
+            .envs(&self.env)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
         command
     }
 
@@ -276,4 +301,14 @@ pub(crate) fn steady(text: &str, sandbox: &Sandbox) -> String {
 
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// What the events in the sandbox's log say: status, and metadata.
+pub(crate) fn statuses(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.requests().iter().map(|request| request.json()["status"].as_str().unwrap_or("?").to_owned()).collect()
+}
+
+/// The body of the last event in the sandbox's log.
+pub(crate) fn last_event(sandbox: &Sandbox) -> serde_json::Value {
+    sandbox.requests().last().expect("an event").json().clone()
 }

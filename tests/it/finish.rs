@@ -1,0 +1,185 @@
+//! `versioner finish`: a job closes what it opened, and nothing else.
+
+use crate::support::{Versioner, last_event, statuses};
+use serde_json::json;
+use versioner_sandbox::{Fault, Reply, Sandbox};
+
+const START: [&str; 10] = [
+    "track",
+    "deployment",
+    "--product",
+    "shop",
+    "--version",
+    "1.4.2",
+    "--environment",
+    "production",
+    "--status",
+    "started",
+];
+
+fn job(sandbox: &Sandbox) -> Versioner {
+    Versioner::shell(sandbox).envs(&[("GITLAB_CI", "true"), ("CI_JOB_ID", "7"), ("CI_PROJECT_ID", "1")])
+}
+
+fn start_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {
+    let mut args: [&'a str; 10] = START;
+    args[5] = version;
+    args[7] = environment;
+    args
+}
+
+#[test]
+fn a_job_that_started_is_finished_with_its_own_status() {
+    for (said, sent) in [("success", "completed"), ("failed", "failed"), ("canceled", "aborted")] {
+        let sandbox = Sandbox::start();
+        let mut job = job(&sandbox).env("VERSIONER_UI_URL", "https://console.example");
+        assert_eq!(job.again(START).code, 0);
+        job = job.env("CI_JOB_STATUS", said);
+        let run = job.again(["finish"]);
+        assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), sent.to_owned()]), "{}", run.all());
+        let [first, last] = [0, 1].map(|index| sandbox.requests()[index].json().clone());
+        for field in ["product_name", "version", "environment_name", "source_system", "invoke_id"] {
+            assert_eq!(first.get(field), last.get(field), "{field}");
+        }
+        assert!(last["completed_at"].is_string() && last.pointer("/extra_metadata/vi_started_at").is_none(), "{last}");
+        assert!(run.stdout.contains("CI_JOB_STATUS"), "{}", run.stdout);
+        let again = job.again(["finish"]);
+        assert!(again.code == 0 && again.stdout.contains("nothing is open"), "{}", again.all());
+        assert_eq!(sandbox.requests().len(), 2);
+    }
+}
+
+#[test]
+fn what_never_began_or_has_ended_is_not_finished() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("CI_JOB_STATUS", "failed");
+    let nothing = |job: &mut Versioner| {
+        let run = job.again(["finish", "--json"]);
+        assert!(run.code == 0 && run.stderr.contains("nothing is open") && run.stdout == "{}\n", "{}", run.all());
+    };
+    nothing(&mut job);
+    sandbox.script([Reply::status(423).json(json!({"error": "deployment_blocked"}))]);
+    assert_eq!(job.again(START).code, 5);
+    nothing(&mut job);
+    sandbox.script([Reply::status(422)]);
+    assert_eq!(job.again(START).code, 4);
+    nothing(&mut job);
+    for end in ["completed", "failure", "cancelled"] {
+        assert_eq!(job.again(START).code, 0);
+        let mut args = START;
+        args[9] = end;
+        assert_eq!(job.again(args).code, 0);
+        nothing(&mut job);
+    }
+    assert_eq!(
+        job.again(["run", "--product", "shop", "--version", "1", "--environment", "production", "--", "/bin/true"])
+            .code,
+        0
+    );
+    nothing(&mut job);
+}
+
+#[test]
+fn two_starts_are_finished_in_their_order() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox);
+    for (environment, version) in [("staging", "2"), ("production", "1"), ("staging", "2")] {
+        // The same deployment, started again, is one.
+        let run = job.again(start_of(environment, version));
+        assert!(run.code == 0 || run.code == 5, "{}", run.all());
+        if run.code == 5 {
+            sandbox.script([Reply::status(201).json(json!({"id": "again"}))]);
+            assert_eq!(job.again(start_of(environment, version)).code, 0);
+        }
+    }
+    sandbox.clear_requests();
+    let run = job.again(["finish", "--status", "cancelled", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let closed: Vec<_> = sandbox.requests().iter().map(|request| request.json()["environment_name"].clone()).collect();
+    assert_eq!(closed, ["production", "staging"]);
+    assert_eq!(run.json()["outcome"], "recorded");
+}
+
+#[test]
+fn jobs_on_one_machine_never_see_each_others() {
+    let sandbox = Sandbox::start();
+    let mut one = job(&sandbox);
+    assert_eq!(one.again(START).code, 0);
+    for (name, value) in [("CI_JOB_ID", "8"), ("VERSIONER_API_KEY", sandbox.other_key())] {
+        one = one.env(name, value);
+        assert!(one.again(["finish", "--status", "failed"]).stdout.contains("nothing is open"), "{name}");
+        one = one.env("CI_JOB_ID", "7").env("VERSIONER_API_KEY", sandbox.key());
+    }
+    assert!(one.again(["finish", "--status", "failed"]).stdout.contains("Recorded"));
+}
+
+#[test]
+fn without_a_status_it_says_what_to_set() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox);
+    job.again(START);
+    let run = job.again(["finish"]);
+    assert!(run.code == 1 && run.all().contains("--status"), "{}", run.all());
+    let run = job.again(["finish", "--status", "started"]);
+    assert!(run.code == 1 && run.all().contains("which is no end"), "{}", run.all());
+    assert_eq!(sandbox.requests().len(), 1);
+    // It is still open.
+    assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
+    assert_eq!(last_event(&sandbox)["status"], "failed");
+}
+
+#[test]
+fn a_finish_that_is_not_recorded_can_be_repeated() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("VERSIONER_RETRIES", "0");
+    job.again(START);
+    sandbox.script([Reply::status(503), Reply::status(401)]);
+    assert_eq!(job.again(["finish", "--status", "failed"]).code, 1);
+    assert_eq!(job.again(["finish", "--status", "failed"]).code, 4);
+    assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
+}
+
+#[test]
+fn an_end_says_when_it_began_where_the_server_does_not_know() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("VERSIONER_FAIL_ON_API_ERROR", "false")]);
+    sandbox.script([Reply::status(503), Reply::behave(), Reply::fault(Fault::Close)]);
+    assert_eq!(job.again(START).code, 0);
+    assert_eq!(job.again(["finish", "--status", "success"]).code, 0);
+    assert!(last_event(&sandbox)["extra_metadata"]["vi_started_at"].is_string(), "{}", last_event(&sandbox));
+    job.again(START);
+    let mut end = START;
+    end[9] = "failed";
+    assert_eq!(job.again(end).code, 0);
+    assert!(last_event(&sandbox)["extra_metadata"]["vi_started_at"].is_string(), "{}", last_event(&sandbox));
+}
+
+#[test]
+fn the_action_finishes_by_its_command_input() {
+    let sandbox = Sandbox::start();
+    let mut step = Versioner::github(&sandbox, "started").env("GITHUB_RUN_ATTEMPT", "1");
+    assert_eq!(step.again::<&str>([]).code, 0);
+    let mut step = step.env("INPUT_COMMAND", "finish").env("INPUT_STATUS", "cancelled").without("INPUT_VERSION");
+    let run = step.again::<&str>([]);
+    assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "aborted".to_owned()]), "{}", run.all());
+    assert_eq!(run.outputs()["outcome"], "recorded");
+}
+
+#[test]
+fn a_run_that_was_killed_is_finished() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("PATH", "/usr/bin:/bin");
+    let wrap = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
+    let call = job.command_with(wrap.iter().chain(["sh", "-c", "echo ready; exec sleep 300"].iter()));
+    let mut call = call;
+    let mut child = call.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    // As long as it lives, it closes its deployment itself.
+    let run = job.again(["finish", "--status", "failed"]);
+    assert!(run.stdout.contains("left alone, because 'versioner run' is still at it: 1"), "{}", run.all());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
+    assert_eq!(statuses(&sandbox), ["started", "failed"]);
+}

@@ -1,0 +1,312 @@
+//! `versioner run` with real commands that end by themselves: what they get, how they end, and what is reported.
+
+use crate::support::{Versioner, last_event, statuses};
+use serde_json::json;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use versioner_sandbox::{Fault, Reply, Sandbox};
+
+fn shell(sandbox: &Sandbox, script: &str) -> Versioner {
+    Versioner::wrap(sandbox, ["sh", "-c", script])
+}
+
+#[test]
+fn a_command_that_ends_is_told_as_it_ended() {
+    for (script, code, status) in [
+        ("exit 0", 0, "completed"),
+        ("exit 7", 7, "failed"),
+        ("exit 255", 255, "failed"),
+        ("kill -KILL $$", 137, "failed"),
+        ("kill -SEGV $$", 139, "failed"),
+        // Nobody signals us within the second after it.
+        ("kill -TERM $$", 143, "failed"),
+        ("trap 'exit 0' TERM; kill -TERM $$", 0, "completed"),
+    ] {
+        let sandbox = Sandbox::start();
+        let run = shell(&sandbox, script).run();
+        assert_eq!(run.code, code, "{script}: {}", run.all());
+        assert_eq!(statuses(&sandbox), ["started", status], "{script}");
+        let last = last_event(&sandbox);
+        assert_eq!(last["extra_metadata"]["exit_code"], code, "{script}: {last}");
+        assert!(last["extra_metadata"]["deployment_duration_seconds"].is_number(), "{last}");
+        assert!(last["completed_at"].is_string() && last["extra_metadata"].get("vi_started_at").is_none(), "{last}");
+        assert_eq!(run.stdout, "", "stdout is the command's");
+    }
+}
+
+#[test]
+fn what_cannot_be_started_ends_as_in_a_shell() {
+    let sandbox = Sandbox::start();
+    let call = Versioner::wrap(&sandbox, ["no-such-program"]);
+    let plain = call.file("plain.txt", "hello\n");
+    for (words, code, hint) in [
+        (vec!["no-such-program"], 127, "on the PATH"),
+        (vec!["./no/such/path", "arg"], 127, "on the PATH"),
+        (vec![plain.as_str()], 126, "chmod +x"),
+        (vec!["/"], 126, "chmod +x"),
+    ] {
+        sandbox.clear_requests();
+        let run = Versioner::wrap(&sandbox, &words).run();
+        assert_eq!(run.code, code, "{words:?}: {}", run.all());
+        assert!(run.stderr.contains("could not be started") && run.stderr.contains(hint), "{}", run.stderr);
+        assert_eq!(statuses(&sandbox), ["started", "failed"], "{words:?}");
+        assert_eq!(last_event(&sandbox)["extra_metadata"]["exit_code"], code);
+    }
+}
+
+#[test]
+fn stdin_stdout_and_stderr_are_the_commands_own() {
+    let sandbox = Sandbox::start();
+    let call = shell(&sandbox, "cat; echo to-stderr >&2");
+    let mut child = call.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"line 1\nline 2").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"line 1\nline 2".as_slice()));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("\nto-stderr\n"));
+}
+
+#[test]
+fn a_hundred_megabytes_come_through_in_order() {
+    let sandbox = Sandbox::start();
+    let command = shell(&sandbox, "seq 1 13000000").command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut child = command.unwrap();
+    let sum = Command::new("cksum").stdin(child.stdout.take().unwrap()).output().unwrap();
+    assert!(child.wait().unwrap().success());
+    let expected = Command::new("sh").args(["-c", "seq 1 13000000 | cksum"]).output().unwrap();
+    assert_eq!(sum.stdout, expected.stdout);
+    let bytes: u64 = String::from_utf8(sum.stdout).unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(bytes > 100_000_000, "{bytes}");
+}
+
+#[test]
+fn every_awkward_argument_arrives_as_it_is() {
+    let sandbox = Sandbox::start();
+    let words = [
+        "",
+        " ",
+        "a b",
+        "'",
+        "\"",
+        "$(id)",
+        "`id`",
+        "\\",
+        "\n",
+        "--",
+        "-x",
+        "--status",
+        "*",
+        "ö\u{202e}",
+        "%s",
+        "::error::",
+    ];
+    let run = Versioner::wrap(&sandbox, ["printf", "%s\\0"].iter().chain(words.iter())).run();
+    assert_eq!((run.code, run.stdout), (0, words.map(|word| format!("{word}\0")).concat()));
+}
+
+#[test]
+fn the_environment_arrives_but_for_what_is_ours() {
+    let sandbox = Sandbox::start();
+    let large = "x".repeat(64 * 1024);
+    let call = Versioner::wrap(&sandbox, ["env", "-0"]).envs(&[
+        ("LARGE", &large),
+        ("INPUT_PRODUCT", "theirs"),
+        ("INPUT_ANY-THING", "theirs"),
+        ("VERSIONER_RUN", "exit 3"),
+        ("VERSIONER_UI_URL", "https://console.example"),
+    ]);
+    let run = call.run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let seen = |name: &str| run.stdout.split('\0').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+    assert_eq!(seen("LARGE"), Some(large.as_str()));
+    assert_eq!(seen("VERSIONER_UI_URL"), Some("https://console.example"));
+    for gone in ["VERSIONER_API_KEY", "VERSIONER_RUN", "INPUT_PRODUCT", "INPUT_ANY-THING"] {
+        assert_eq!(seen(gone), None, "{gone}");
+    }
+    assert!(!run.stdout.contains(sandbox.key()));
+}
+
+#[test]
+fn a_key_is_left_to_scripts_that_need_it() {
+    let sandbox = Sandbox::start();
+    let shown = |call: Versioner| call.env("PATH", "/usr/bin:/bin").run().stdout;
+    let print = "printf %s \"$VERSIONER_API_KEY\"";
+    assert_eq!(shown(shell(&sandbox, print).env("VERSIONER_KEEP_API_KEY", "yes")), sandbox.key());
+    let action = Versioner::github(&sandbox, "auto").env("INPUT_RUN", print).env("INPUT_KEEP_API_KEY", "true");
+    assert_eq!(shown(action), sandbox.key());
+    assert_eq!(shown(Versioner::github(&sandbox, "auto").env("INPUT_RUN", print)), "");
+}
+
+#[test]
+fn what_it_leaves_running_lives_on() {
+    let sandbox = Sandbox::start();
+    let call = shell(&sandbox, "sleep 300 >/dev/null 2>&1 & echo $!");
+    let run = call.run();
+    assert_eq!(run.code, 0);
+    let daemon = run.stdout.trim();
+    let alive = Command::new("kill").args(["-0", daemon]).status().unwrap().success();
+    assert!(Command::new("kill").args(["-KILL", daemon]).status().unwrap().success());
+    assert!(alive);
+}
+
+#[test]
+fn a_closed_stdout_harms_nobody() {
+    let sandbox = Sandbox::start();
+    let run = shell(&sandbox, "exec >&-; echo lost; exit 0").run();
+    assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "completed".to_owned()]));
+    // Our own, closed from the start.
+    let call = shell(&sandbox, "exit 3");
+    let program = crate::support::binary();
+    let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', r"'\''"));
+    let words: Vec<String> = [program.as_os_str()].into_iter().chain(call.command().get_args()).map(quoted).collect();
+    let mut closed = Command::new("/bin/sh");
+    closed.args(["-c", &format!("exec {} >&- 2>&-", words.join(" "))]).env_clear().current_dir(call.dir.path());
+    closed.envs(call.command().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(closed.status().unwrap().code(), Some(3));
+}
+
+#[test]
+fn nothing_runs_without_leave() {
+    let block = json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW", "message": "frozen"});
+    let lenient = "--fail-on-api-error=false";
+    let cases: [(&[&str], Vec<Reply>, u8); 13] = [
+        (&[], vec![Reply::status(423).json(block.clone())], 5),
+        (&[lenient], vec![Reply::status(423).json(block.clone())], 5),
+        (&[lenient], vec![Reply::status(428)], 5),
+        (&[lenient], vec![Reply::status(400)], 4),
+        (&[lenient], vec![Reply::status(422)], 4),
+        (&[lenient], vec![Reply::status(409).json(json!({"detail": "Version exists"}))], 4),
+        (&[lenient], vec![Reply::status(410)], 4),
+        (&[], vec![Reply::status(401)], 4),
+        (&[], vec![Reply::status(302).header("Location", "https://elsewhere.example/")], 4),
+        (&[], vec![Reply::status(503).times(9)], 1),
+        (&["--require-gate", lenient], vec![Reply::status(503).times(9)], 1),
+        (&["--require-gate", lenient], vec![Reply::status(401)], 4),
+        // What has been blocked once is never excused.
+        (
+            &["--on-block", "wait", "--wait-timeout", "1s", "--poll-interval", "100ms", lenient],
+            vec![Reply::status(423).json(block), Reply::fault(Fault::Close).times(99)],
+            5,
+        ),
+    ];
+    for (flags, replies, code) in cases {
+        let sandbox = Sandbox::start();
+        sandbox.script(replies);
+        let call = Versioner::shell(&sandbox).env("VERSIONER_RETRIES", "1").env("PATH", "/usr/bin:/bin");
+        let mut call = call.args(["run", "--product", "shop", "--version", "1", "--environment", "production"]);
+        let run = {
+            call = call.args(flags).args(["--", "touch", "ran"]);
+            call.run()
+        };
+        assert_eq!(run.code, i32::from(code), "{flags:?}: {}", run.all());
+        assert!(!call.dir.path().join("ran").exists(), "{flags:?}: it ran");
+        assert!(statuses(&sandbox).iter().all(|status| status == "started"), "{flags:?}");
+        assert!(run.stderr.contains("the command was not run"), "{}", run.stderr);
+        assert!(!run.all().contains("The job goes on"), "{}", run.all());
+        // Nothing is left that a later call would close.
+        let again = call.again(["finish", "--status", "failed"]);
+        let open = code == 1;
+        assert_eq!(again.all().contains("nothing is open"), !open, "{flags:?}: {}", again.all());
+    }
+}
+
+#[test]
+fn without_the_api_it_runs_only_if_that_is_asked_for_and_says_that_no_rule_was_asked() {
+    for reply in
+        [Reply::status(503).times(2), Reply::status(401), Reply::status(403), Reply::status(404), Reply::status(302)]
+    {
+        let sandbox = Sandbox::start();
+        sandbox.script([reply.clone()]);
+        let call = Versioner::github(&sandbox, "auto").envs(&[
+            ("INPUT_RUN", "echo deployed"),
+            ("INPUT_FAIL_ON_API_ERROR", "false"),
+            ("INPUT_RETRIES", "1"),
+            ("PATH", "/usr/bin:/bin"),
+        ]);
+        let run = call.run();
+        assert_eq!((run.code, run.stdout.as_str()), (0, "deployed\n"), "{reply:?}: {}", run.all());
+        assert!(run.only("warning").message.contains("No rule was asked"), "{}", run.all());
+        let outputs = run.outputs();
+        assert_eq!((outputs["gate"].as_str(), outputs["outcome"].as_str()), ("not_checked", "recorded"));
+        assert_eq!((outputs["status"].as_str(), outputs["exit_code"].as_str()), ("completed", "0"));
+        let last = last_event(&sandbox);
+        assert!(last["extra_metadata"]["vi_started_at"].is_string(), "{last}");
+    }
+}
+
+#[test]
+fn a_script_runs_under_bash_as_githubs_own_steps_do() {
+    let sandbox = Sandbox::start();
+    let run = |script: &str, path: &str| {
+        let temp = tempfile::tempdir().unwrap();
+        let call = Versioner::github(&sandbox, "auto").envs(&[
+            ("INPUT_RUN", script),
+            ("PATH", path),
+            ("RUNNER_TEMP", temp.path().to_str().unwrap()),
+        ]);
+        let run = call.run();
+        let left: Vec<_> = temp.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| name == "versioner"), "{left:?}");
+        run
+    };
+    let path = "/usr/bin:/bin";
+    let of_script = run("stat -c %a \"$0\"\n[[ -n ${BASH_VERSION} ]] && echo \"bash $-\"\n", path);
+    assert!(of_script.stdout.starts_with("600\nbash ") && of_script.stdout.contains('e'), "{}", of_script.all());
+    assert_eq!(run("false\necho after", path).stdout, "");
+    assert_eq!(run("false | true\necho after", path).code, 1);
+    assert_eq!(run("exit 42", path).code, 42);
+    // Where there is no bash.
+    let tools = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/sh", tools.path().join("sh")).unwrap();
+    let plain = run("false\necho after", tools.path().to_str().unwrap());
+    assert_eq!((plain.code, plain.stdout.as_str()), (1, ""), "{}", plain.all());
+    assert_eq!(run("echo \"${BASH_VERSION-none}\"", tools.path().to_str().unwrap()).stdout, "none\n");
+}
+
+#[test]
+fn what_makes_no_sense_together_is_said() {
+    let sandbox = Sandbox::start();
+    for status in ["started", "success"] {
+        let run = Versioner::github(&sandbox, status).env("INPUT_RUN", "touch ran").run();
+        let message = run.only("error").message;
+        assert!(run.code == 1 && message.contains("INPUT_STATUS") && message.contains("'run'"), "{}", run.all());
+    }
+    let flag = Versioner::shell(&sandbox).args(["run", "--status", "started", "--", "true"]).run();
+    assert!(flag.code == 1 && flag.all().contains("status has no place under 'run'"), "{}", flag.all());
+    let json = Versioner::shell(&sandbox).args(["run", "--json", "--", "true"]).run();
+    assert!(json.code == 1 && json.all().contains("--json has no place"), "{}", json.all());
+    let both = Versioner::github(&sandbox, "auto").envs(&[("INPUT_RUN", "true"), ("INPUT_COMMAND", "finish")]).run();
+    assert!(both.code == 1 && both.all().contains("one call does one thing"), "{}", both.all());
+    let build = Versioner::github(&sandbox, "auto").envs(&[("INPUT_RUN", "true"), ("INPUT_EVENT_TYPE", "build")]).run();
+    assert!(build.code == 1 && build.all().contains("wraps deployments only"), "{}", build.all());
+    let none = Versioner::shell(&sandbox).args(["run", "--product", "shop"]).run();
+    assert!(none.code == 1 && none.all().contains("COMMAND"), "{}", none.all());
+    assert_eq!(sandbox.requests().len(), 0);
+    // The name of our own output, which a dotenv report hands to the next job, is no error.
+    let run = shell(&sandbox, "exit 0").env("VERSIONER_STATUS", "failed").run();
+    assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "completed".to_owned()]));
+}
+
+#[test]
+fn a_last_event_that_is_lost_fails_a_good_command_and_not_a_bad_one_twice() {
+    let block = || Reply::status(423).json(json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW"}));
+    let refused = || Reply::status(422);
+    let cases: [(&[&str], &str, Reply, i32); 8] = [
+        (&[], "exit 0", refused(), 4),
+        (&["--fail-on-api-error=false"], "exit 0", refused(), 1),
+        (&[], "exit 3", refused(), 3),
+        (&[], "exit 0", block(), 1),
+        (&[], "exit 0", Reply::status(503).times(9), 0),
+        (&["--spool-dir", "off"], "exit 0", Reply::status(503).times(9), 1),
+        (&["--spool-dir", "off", "--fail-on-api-error=false"], "exit 0", Reply::status(503).times(9), 0),
+        (&["--spool-dir", "/proc/no"], "exit 0", Reply::status(503).times(9), 1),
+    ];
+    for (flags, script, reply, code) in cases {
+        let sandbox = Sandbox::start();
+        sandbox.script([Reply::behave(), reply]);
+        let call = Versioner::shell(&sandbox).env("VERSIONER_RETRIES", "0").env("PATH", "/usr/bin:/bin");
+        let call = call.args(["run", "--product", "shop", "--version", "1", "--environment", "production"]);
+        let run = call.args(flags).args(["--on-block", "wait", "--", "sh", "-c", script]).run();
+        assert_eq!(run.code, code, "{flags:?} {script}: {}", run.all());
+        assert_eq!(sandbox.requests().len(), 2, "the last event never waits: {}", run.all());
+    }
+}
