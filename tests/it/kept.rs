@@ -323,3 +323,41 @@ fn ten_processes_deliver_each_event_once_and_in_order() {
         sandbox.requests().iter().map(|request| request.json()["version"].as_str().unwrap().to_owned()).collect();
     assert_eq!(delivered, versions);
 }
+
+/// Runs the call under `before`, a line of shell that ends in `exec "$@"`.
+#[cfg(unix)]
+fn under(call: &Versioner, before: &str) -> std::process::Output {
+    let plain = call.command_with(end_of("production", "1"));
+    let mut command = std::process::Command::new("/bin/sh");
+    command.arg("-c").arg(before).arg("sh").arg(plain.get_program()).args(plain.get_args());
+    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").current_dir(call.dir.path()).output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_said_and_leaves_nothing_half_written() {
+    let sandbox = Sandbox::start();
+    let full =
+        "mkdir full && mount -t tmpfs -o size=64k none full && { head -c 1M /dev/zero >full/fill; :; } 2>/dev/null";
+    let can_mount =
+        std::process::Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success());
+    // Where no namespace is to be had, a limit on what may be written stands in for the disk.
+    let (before, words) = match can_mount {
+        true => (
+            format!("exec unshare -rm sh -c '{full}; \"$@\"; code=$?; ls -A full/spool; exit $code' sh \"$@\""),
+            "No space left on device",
+        ),
+        false => (
+            "trap '' XFSZ; mkdir full; ulimit -f 0; \"$@\"; code=$?; ls -A full/spool; exit $code".to_owned(),
+            "File too large",
+        ),
+    };
+    sandbox.script([Reply::status(503)]);
+    let call = lenient(&sandbox).env("VERSIONER_SPOOL_DIR", "full");
+    let output = under(&call, &before);
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
+    assert!(stderr.contains("could not be kept") && stderr.contains(words), "{stderr}");
+    assert!(!stdout.contains(".unfinished") && !stdout.contains(".json"), "{stdout}");
+}

@@ -21,6 +21,8 @@ mod finish;
 mod github;
 mod hostile;
 mod kept;
+#[cfg(unix)]
+mod killed;
 mod network;
 mod outputs;
 mod readme;
