@@ -100,7 +100,13 @@ impl<'a> Call<'a> {
     pub(super) fn tell(&self, subject: Subject<'_>, answer: &Answer, wait: &Wait, end: &End, fate: &Fate) -> Outputs {
         let now = Clock::system().now();
         let card = report::card(subject, answer, wait, end, fate, now);
-        self.show(&card);
+        self.say(&card);
+        // That a command may run is worth a line; its summary is how it ended.
+        let plain =
+            wait.waited().is_none() && matches!(&answer.verdict, Verdict::Recorded(it) if it.violations.is_empty());
+        if !(subject.wrapped && subject.is_gate() && plain) {
+            self.summarise(&card);
+        }
         if let Verdict::Recorded(receipt) = &answer.verdict {
             if let Some(waited) = wait.waited() {
                 let so = if subject.is_gate() { "may go on" } else { "is recorded" };
@@ -120,8 +126,14 @@ impl<'a> Call<'a> {
         report::interrupted_outputs(subject, wait, Clock::system().now())
     }
 
-    /// Shows a card, and adds it to the summary. A success is one line; anything else is an annotation.
+    /// Shows a card, and adds it to the summary.
     pub(super) fn show(&self, card: &Card) {
+        self.say(card);
+        self.summarise(card);
+    }
+
+    /// A success is one line; anything else is an annotation.
+    fn say(&self, card: &Card) {
         match card.level {
             Level::Notice => {
                 let facts: Vec<String> = card.message().lines().map(str::to_owned).collect();
@@ -129,6 +141,9 @@ impl<'a> Call<'a> {
             }
             Level::Warning | Level::Error => self.console.annotate(card.level, &card.title, &card.message()),
         }
+    }
+
+    fn summarise(&self, card: &Card) {
         if self.settings.summary && self.console.has_summary() {
             self.console.summarise(&card.scrubbed(|text| self.console.scrub(text)).summary());
         }

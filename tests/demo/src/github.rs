@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use versioner_sandbox::Sandbox;
@@ -43,6 +44,9 @@ impl Step {
             ("INPUT_API_URL", sandbox.url()),
             ("INPUT_API_KEY", sandbox.key().to_owned()),
             ("INPUT_VERSION", "1.4.2".to_owned()),
+            ("RUNNER_TEMP", directory.display().to_string()),
+            // For the commands that a step wraps.
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
         ];
         let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self { binary: binary.to_owned(), summary: directory.join("summary"), environment }
@@ -55,16 +59,20 @@ impl Step {
 
     pub(crate) fn run(self) -> anyhow::Result<Shown> {
         fs::write(&self.summary, "").context("the step's summary file")?;
-        let output = Command::new(&self.binary)
-            .env_clear()
-            .envs(&self.environment)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("{} could not be run", self.binary.display()))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        // One pipe for both, as the log shows them in the order in which they were written.
+        let (mut log, writer) = std::io::pipe().context("a pipe for the log")?;
+        let mut command = Command::new(&self.binary);
+        command.env_clear().envs(&self.environment).stdin(Stdio::null());
+        command.stdout(writer.try_clone().context("a pipe for the log")?).stderr(writer);
+        let mut child = command.spawn().with_context(|| format!("{} could not be run", self.binary.display()))?;
+        // It holds the pipe's other end open.
+        drop(command);
+        let mut text = String::new();
+        log.read_to_string(&mut text).context("the step's log")?;
+        let status = child.wait().context("the step's end")?;
         let (commands, log): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("::"));
         Ok(Shown {
-            code: output.status.code().unwrap_or(-1),
+            code: status.code().unwrap_or(-1),
             log: log.into_iter().map(str::to_owned).collect(),
             annotations: commands.into_iter().filter_map(annotation).collect(),
             summary: plain(&fs::read_to_string(&self.summary)?),

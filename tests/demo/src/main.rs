@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use github::Step;
 use serde_json::json;
 use std::path::PathBuf;
-use versioner_sandbox::{Reply, Sandbox};
+use versioner_sandbox::{Fault, Reply, Sandbox};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -38,6 +38,20 @@ fn main() -> anyhow::Result<()> {
         scene("A deployment while the API is down for a moment: 503, then it recovers", 0, || {
             sandbox.script([Reply::status(503).header("Retry-After", "1")]);
             step().input("environment", "staging").run()
+        }),
+        scene("A whole deployment: asked for, run, and reported as it ended", 0, || {
+            step().input("environment", "staging").input("run", "echo 'deploying to staging …'\nsleep 0.3").run()
+        }),
+        scene("One that goes wrong: its exit code is the step's", 3, || {
+            step().input("environment", "staging").input("run", "echo 'no space left on the server'\nexit 3").run()
+        }),
+        scene("An outage in its middle: the deployment is through, and its end is kept", 0, || {
+            sandbox.script([Reply::behave(), Reply::fault(Fault::Close).times(2)]);
+            let deploy = step().input("environment", "staging").input("run", "echo 'deploying to staging …'");
+            deploy.input("retries", "1").run()
+        }),
+        scene("The API is back: what was kept is delivered late, with its own times", 0, || {
+            step().input("command", "flush").run()
         }),
     ];
     for played in scenes {
