@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::report::Fate;
 use crate::report::outputs::Outputs;
 use crate::run::script::Script;
-use crate::run::{Changes, Ended, REPORT_AFTER, Running, follow_parent};
+use crate::run::{Changes, Ended, REPORT_AFTER, Running};
 use crate::settings::said::Source;
 use crate::settings::{Described, Keeping, Sourced};
 use crate::signals::{Signal, Signals, WRAPPED, ignored};
@@ -52,10 +52,10 @@ enum Haste<'a> {
 
 /// Wraps `words`, or where there are none the script of the settings.
 pub(super) async fn wrap(call: &Call<'_>, described: &Described, words: &[OsString]) -> Outcome {
-    if call.system.source_system.is_some() {
-        follow_parent();
-    }
     let mut signals = listen();
+    if call.system.source_system.is_some() {
+        signals.follow_parent();
+    }
     call.console.line(&call.subject(described, true).line());
     let script = match &call.settings.wrapping.script {
         Some(text) if words.is_empty() => match Script::write(text, call.env) {

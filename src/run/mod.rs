@@ -17,8 +17,6 @@ use std::time::Duration;
 use system::Process;
 use tokio::time::{Instant, sleep_until, timeout};
 
-pub use system::follow_parent;
-
 /// How long after a first signal a command that is still running is reported as aborted: the runner of GitHub Actions kills
 /// after 10 s, and the report needs time itself.
 pub const REPORT_AFTER: Duration = Duration::from_secs(5);

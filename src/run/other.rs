@@ -45,6 +45,3 @@ impl Process {
     /// Nothing is left to forget.
     pub(super) fn forget(&mut self) {}
 }
-
-/// Windows does not tell of a parent's end.
-pub fn follow_parent() {}

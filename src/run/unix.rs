@@ -2,7 +2,7 @@
 
 use super::{Child, Command, Ended};
 use crate::signals::Signal;
-use rustix::process::{Pid, WaitId, WaitIdOptions, getppid, kill_process, kill_process_group, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use std::io::{self, IsTerminal as _};
 use std::os::unix::process::CommandExt as _;
 use tokio::task::JoinHandle;
@@ -80,19 +80,3 @@ impl Process {
         let _ = if self.own_group { kill_process_group(self.pid, signal) } else { kill_process(self.pid, signal) };
     }
 }
-
-/// From now on the kernel sends SIGTERM to us when our parent ends: a shell that was not replaced (`exec`) passes no signal on, so
-/// that its death is all that we would learn of a cancelled job. Where the kernel cannot do that, nothing changes.
-#[cfg(target_os = "linux")]
-pub fn follow_parent() {
-    let parent = getppid();
-    let followed = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
-    if followed.is_ok() && getppid() != parent {
-        // It ended in between.
-        let _ = kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
-    }
-}
-
-/// Linux alone tells of a parent's end.
-#[cfg(not(target_os = "linux"))]
-pub fn follow_parent() {}

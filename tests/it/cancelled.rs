@@ -348,3 +348,22 @@ fn whenever_a_signal_comes_the_api_hears_an_end_and_nothing_is_left() {
         "the signals came at one moment only: {seen:?}"
     );
 }
+
+#[test]
+fn the_end_of_a_mere_thread_of_the_parent_stops_nothing() {
+    let sandbox = Sandbox::start();
+    let fifo = tempfile::tempdir().unwrap();
+    let path = fifo.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let settings = [("FIFO", path.to_str().unwrap())];
+    // The kernel signals a child when the thread that started it ends, as an agent's threads do while the agent lives on.
+    let job = std::thread::scope(|scope| {
+        scope
+            .spawn(|| Job::start(&sandbox, Above::Nothing, &settings, "echo ready; read -r _ <\"$FIFO\"; exit 0"))
+            .join()
+    });
+    std::fs::write(&path, "go on\n").unwrap();
+    let (status, said) = job.unwrap().end();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!(statuses(&sandbox), ["started", "completed"], "{said}");
+}

@@ -1,6 +1,12 @@
 //! The signals that ask this process to stop, and those that it merely passes on to a command that it wraps.
 //!
-//! Owns: which they are and their numbers. Does not own: what is done about them.
+//! Owns: which they are and their numbers, and the parent's death, which counts as one. Does not own: what is done about them.
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(not(unix), path = "other.rs")]
+mod system;
+
+pub use system::Signals;
 
 /// A signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,37 +39,6 @@ pub const WRAPPED: &[Signal] = &[
 #[cfg(not(unix))]
 pub const WRAPPED: &[Signal] = STOP;
 
-/// The signals, listened to from when this is made.
-#[cfg(unix)]
-#[derive(Debug)]
-pub struct Signals {
-    listened: Vec<(Signal, tokio::signal::unix::Signal)>,
-}
-
-#[cfg(unix)]
-impl Signals {
-    /// Begins to listen to `signals`. One that the system does not allow to be listened to keeps its own effect.
-    #[must_use]
-    pub fn listen(signals: impl IntoIterator<Item = &'static Signal>) -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen =
-            |listened: &'static Signal| Some((*listened, signal(SignalKind::from_raw(listened.number.into())).ok()?));
-        Self { listened: signals.into_iter().filter_map(listen).collect() }
-    }
-
-    /// Waits for the next one.
-    pub async fn next(&mut self) -> Signal {
-        std::future::poll_fn(|context| {
-            let came = self
-                .listened
-                .iter_mut()
-                .find_map(|(signal, listener)| listener.poll_recv(context).is_ready().then_some(*signal));
-            came.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
-        })
-        .await
-    }
-}
-
 impl Signals {
     /// Waits for the next one that asks to stop.
     pub async fn next_stop(&mut self) -> Signal {
@@ -92,26 +67,4 @@ pub fn ignored() -> Vec<u8> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     (1..=64).filter(|number| mask.unwrap_or_default() >> (number - 1) & 1 == 1).collect()
-}
-
-/// Ctrl-C: Windows has nothing else of the kind.
-#[cfg(not(unix))]
-#[derive(Debug)]
-pub struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    /// Begins to listen.
-    #[must_use]
-    pub fn listen(_signals: impl IntoIterator<Item = &'static Signal>) -> Self {
-        Self
-    }
-
-    /// Waits for the next one.
-    pub async fn next(&mut self) -> Signal {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        stop("Ctrl-C", 2)
-    }
 }
