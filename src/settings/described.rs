@@ -153,8 +153,9 @@ pub(super) fn read(
     };
     let metadata = metadata(resolver, context, warnings);
 
-    let link = |found: Sourced<String>| found.map(|url| clean_url(&url));
-    let repository = resolver.text("scm_repository", &["scm_repository"], context.repository.as_ref()).map(link);
+    // Nothing may be left of a link once the credentials are gone.
+    let link = |found: Sourced<String>| Some(found.map(|url| clean_url(&url))).filter(|found| !found.value.is_empty());
+    let repository = resolver.text("scm_repository", &["scm_repository"], context.repository.as_ref()).and_then(link);
     let sha = resolver.text("scm_sha", &["scm_sha"], context.sha.as_ref());
     let branch = resolver.text("scm_branch", &["scm_branch"], context.branch_or_tag());
     let build_number = resolver.text("build_number", &["build_number"], context.build_number.as_ref());
@@ -169,7 +170,7 @@ pub(super) fn read(
         EventType::Build => [build, deploy],
     };
     let mut one_of = |names: [&'static str; 2], found: Option<&Found>| resolver.text(names[0], &names, found);
-    let url = one_of(own("deploy_url", "build_url"), context.run_url.as_ref()).map(link);
+    let url = one_of(own("deploy_url", "build_url"), context.run_url.as_ref()).and_then(link);
     let by = one_of(own("deployed_by", "built_by"), context.actor.as_ref());
     let by_email = one_of(own("deployed_by_email", "built_by_email"), context.actor_email.as_ref());
     let by_name = one_of(own("deployed_by_name", "built_by_name"), context.actor_name.as_ref());
