@@ -4,7 +4,6 @@
 //! variables" and "Build Worker API").
 
 use super::agent::Agent;
-use super::remote::Ref;
 use super::surface::{LARGEST_ANNOTATION, Level, Surface};
 use super::{Context, Found, System, calls, first, link, plain::Plain, variables};
 use crate::env::Env;
@@ -48,13 +47,8 @@ fn context(env: &Env) -> Context {
         by_hand: env.is_true("APPVEYOR_FORCED_BUILD").then(|| "APPVEYOR_FORCED_BUILD".to_owned()),
         ..Context::default()
     };
-    context.take_ref(first(env, &["APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"]));
-    if let Some(found) = first(env, &["APPVEYOR_REPO_TAG_NAME"]) {
-        let (Ref::Branch(value) | Ref::Tag(value)) = Ref::read(&found.value);
-        // The branch of a tag's build may be the tag's name again.
-        context.branch = context.branch.filter(|branch| branch.value != value);
-        context.tag = Some(Found { value, ..found });
-    }
+    let branches = ["APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"];
+    context.take_refs(env, &branches, &["APPVEYOR_REPO_TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }

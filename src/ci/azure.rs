@@ -31,7 +31,7 @@ const METADATA: [(&str, &str); 4] = [
 ];
 
 fn context(env: &Env) -> Context {
-    let build_number = first(env, &["BUILD_BUILDNUMBER"]);
+    let build_number = first(env, &["BUILD_BUILDNUMBER", "BUILD_BUILDID"]);
     // In a release, the build's person is whoever built the artifact, not whoever deploys it.
     let deployer = ["RELEASE_DEPLOYMENT_REQUESTEDFOR", "BUILD_REQUESTEDFOR"];
     let email = match first(env, &deployer) {
@@ -40,7 +40,8 @@ fn context(env: &Env) -> Context {
     };
     let remotes = ["SYSTEM_PULLREQUEST_SOURCEREPOSITORYURI", "BUILD_REPOSITORY_URI"];
     let mut context = Context {
-        repository: first(env, &["BUILD_REPOSITORY_NAME"]).or_else(|| repository_of_remote(env, &remotes)),
+        // Of Azure's own repositories BUILD_REPOSITORY_NAME is the name alone, without the project.
+        repository: repository_of_remote(env, &remotes).or_else(|| first(env, &["BUILD_REPOSITORY_NAME"])),
         // On a pull request BUILD_SOURCEVERSION is a merge commit that nobody ever sees again.
         sha: first(env, &["SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"]),
         version: build_number.clone(),
@@ -55,7 +56,7 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     // BUILD_SOURCEBRANCHNAME is the last part alone: "one" of "feature/one".
-    context.take_ref(first(env, &["SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH", "BUILD_SOURCEBRANCHNAME"]));
+    context.take_refs(env, &["SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH", "BUILD_SOURCEBRANCHNAME"], &[]);
     context.add_metadata(env, &METADATA);
     context
 }

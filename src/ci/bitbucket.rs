@@ -28,9 +28,9 @@ const METADATA: [(&str, &str); 4] = [
 ];
 
 fn context(env: &Env) -> Context {
-    let remotes = ["BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN"];
+    let remotes = ["BITBUCKET_GIT_SSH_ORIGIN", "BITBUCKET_GIT_HTTP_ORIGIN"];
     let mut context = Context {
-        repository: first(env, &["BITBUCKET_REPO_FULL_NAME"]).or_else(|| repository_of_remote(env, &remotes)),
+        repository: repository_of_remote(env, &remotes).or_else(|| first(env, &["BITBUCKET_REPO_FULL_NAME"])),
         sha: first(env, &["BITBUCKET_COMMIT"]),
         environment: first(env, &["BITBUCKET_DEPLOYMENT_ENVIRONMENT"]),
         build_number: first(env, &["BITBUCKET_BUILD_NUMBER"]),
@@ -40,7 +40,7 @@ fn context(env: &Env) -> Context {
         actor: first(env, &["BITBUCKET_STEP_TRIGGERER_UUID"]),
         ..Context::default()
     };
-    context.take_branch_or_tag(env, &["BITBUCKET_BRANCH"], &["BITBUCKET_TAG"]);
+    context.take_refs(env, &["BITBUCKET_BRANCH"], &["BITBUCKET_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }

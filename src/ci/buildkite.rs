@@ -55,7 +55,7 @@ fn context(env: &Env) -> Context {
         by_hand: env.get("BUILDKITE_SOURCE").filter(|source| *source == "ui").map(|_| "BUILDKITE_SOURCE=ui".to_owned()),
         ..Context::default()
     };
-    context.take_branch_or_tag(env, &["BUILDKITE_BRANCH"], &["BUILDKITE_TAG"]);
+    context.take_refs(env, &["BUILDKITE_BRANCH"], &["BUILDKITE_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }

@@ -35,7 +35,7 @@ fn context(env: &Env) -> Context {
         actor: first(env, &["CIRCLE_USERNAME"]),
         ..Context::default()
     };
-    context.take_branch_or_tag(env, &["CIRCLE_BRANCH"], &["CIRCLE_TAG"]);
+    context.take_refs(env, &["CIRCLE_BRANCH"], &["CIRCLE_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }

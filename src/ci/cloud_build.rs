@@ -34,12 +34,11 @@ fn context(env: &Env) -> Context {
             .or_else(|| repository_of_remote(env, &["_HEAD_REPO_URL"]))
             .or_else(|| first(env, &["REPO_NAME"])),
         sha: first(env, &["COMMIT_SHA", "REVISION_ID"]),
-        tag: first(env, &["TAG_NAME"]),
         invoke_id: first(env, &["BUILD_ID"]),
         run_url: run_url(env),
         ..Context::default()
     };
-    context.take_ref(first(env, &["_HEAD_BRANCH", "BRANCH_NAME"]));
+    context.take_refs(env, &["_HEAD_BRANCH", "BRANCH_NAME"], &["TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }

@@ -26,14 +26,14 @@ const METADATA: [(&str, &str); 6] = [
     ("vi_codebuild_webhook_trigger", "CODEBUILD_WEBHOOK_TRIGGER"),
 ];
 
-/// How initiators begin that are no person: pipelines, webhooks, rules and the Jenkins plugin.
-const NO_PERSON: [&str; 5] =
-    ["codepipeline/", "GitHub-Hookshot/", "Bitbucket-Webhooks", "rule/", "CodeBuild-Jenkins-Plugin"];
+/// Initiators that are no person, beside those with a slash.
+const NO_PERSON: [&str; 3] = ["CodeBuild-Jenkins-Plugin", "GitHub-Hookshot", "Bitbucket-Webhooks"];
+/// How the roles begin that people have who sign in through IAM Identity Center.
+const SIGNED_IN: &str = "AWSReservedSSO_";
 
 fn context(env: &Env) -> Context {
     let by_webhook = env.get("CODEBUILD_WEBHOOK_TRIGGER").or_else(|| env.get("CODEBUILD_WEBHOOK_EVENT")).is_some();
-    let person = first(env, &["CODEBUILD_INITIATOR"])
-        .filter(|initiator| !by_webhook && !NO_PERSON.iter().any(|prefix| initiator.value.starts_with(prefix)));
+    let person = first(env, &["CODEBUILD_INITIATOR"]).filter(|_| !by_webhook).and_then(person);
     let mut context = Context {
         repository: repository_of_remote(env, &["CODEBUILD_SOURCE_REPO_URL"]),
         // Of sources outside git these name another kind of version.
@@ -54,6 +54,16 @@ fn context(env: &Env) -> Context {
     context.take_ref(found);
     context.add_metadata(env, &METADATA);
     context
+}
+
+/// The person in what started a build: a user of the account, or of a role that somebody has signed in to. Whatever else has a
+/// slash is a program: `codepipeline/NAME`, `rule/NAME`, `ROLE/SESSION`.
+fn person(initiator: Found) -> Option<Found> {
+    let name = match initiator.value.split_once('/') {
+        Some((role, user)) => role.starts_with(SIGNED_IN).then_some(user),
+        None => Some(initiator.value.as_str()).filter(|name| !NO_PERSON.contains(name)),
+    };
+    Some(Found { value: name.filter(|name| !name.is_empty())?.to_owned(), from: initiator.from })
 }
 
 fn is_commit(version: &str) -> bool {
@@ -105,4 +115,33 @@ fn console_url(env: &Env) -> Option<Found> {
     };
     let value = format!("https://{host}/codebuild/home?region={region}#/builds/{id}/view/new");
     Some(Found { value, from: "CODEBUILD_BUILD_ARN".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_from_a_program() {
+        let of = |initiator: &str| {
+            person(Found { value: initiator.to_owned(), from: String::new() }).map(|person| person.value)
+        };
+        assert_eq!(of("mona").as_deref(), Some("mona"));
+        assert_eq!(
+            of("AWSReservedSSO_Deployers_0123456789abcdef/mona@example.org").as_deref(),
+            Some("mona@example.org")
+        );
+        for program in [
+            "codepipeline/shop",
+            "rule/nightly",
+            "GitHub-Hookshot",
+            "GitHub-Hookshot/eb43b0a",
+            "Bitbucket-Webhooks/2.0",
+            "CodeBuild-Jenkins-Plugin",
+            "lambda-role/deploy-shop",
+            "AWSReservedSSO_Deployers_0123456789abcdef/",
+        ] {
+            assert_eq!(of(program), None, "{program}");
+        }
+    }
 }

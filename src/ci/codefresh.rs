@@ -41,7 +41,7 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     // A branch or a tag, and often without a sign which; of a pull request, its source.
-    context.take_ref(first(env, &["CF_BRANCH"]));
+    context.take_refs(env, &["CF_BRANCH"], &[]);
     context.add_metadata(env, &METADATA);
     context
 }

@@ -57,13 +57,13 @@ pub(super) fn source(env: &Env) -> Context {
         repository: first(env, &["DRONE_REPO"])
             .or_else(|| repository_of_remote(env, &["DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL", "DRONE_GIT_SSH_URL"])),
         sha: first(env, &["DRONE_COMMIT_SHA", "DRONE_COMMIT"]),
-        tag: first(env, &["DRONE_TAG"]),
         run_url: link(env, &["DRONE_BUILD_LINK"]),
         ..Context::default()
     };
     // On a pull request DRONE_BRANCH is its target.
-    let source = is_pull_request.then(|| first(env, &["DRONE_SOURCE_BRANCH"])).flatten();
-    context.take_ref(source.or_else(|| first(env, &["DRONE_BRANCH", "DRONE_COMMIT_BRANCH"])));
+    let branches = ["DRONE_SOURCE_BRANCH", "DRONE_BRANCH", "DRONE_COMMIT_BRANCH"];
+    let branches = if is_pull_request { &branches[..] } else { &branches[1..] };
+    context.take_refs(env, branches, &["DRONE_TAG"]);
     context
 }
 

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 pub(super) const SYSTEM: System = System {
     name: "GitHub Actions",
     source_system: Some("github"),
-    detect: |env| env.is_true("GITHUB_ACTIONS"),
+    // Each step has GITHUB_ACTION; a script that clears the other still runs there.
+    detect: |env| env.is_true("GITHUB_ACTIONS") || env.get("GITHUB_ACTION").is_some(),
     context,
     surface: |env| Box::new(GitHub::new(env)),
 };
@@ -57,11 +58,8 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
             .map(|_| "GITHUB_EVENT_NAME=workflow_dispatch".to_owned()),
         ..Context::default()
     };
-    context.take_ref(first(env, &["GITHUB_REF"]).or_else(|| first(env, &["GITHUB_REF_NAME"])));
-    // The source of a pull request is a plain branch name, whatever it looks like.
-    if let Some(source) = first(env, &["GITHUB_HEAD_REF"]) {
-        context.branch = Some(source);
-    }
+    // Of a pull request GITHUB_REF is the merge; GITHUB_HEAD_REF is where it comes from.
+    context.take_refs(env, &["GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"], &[]);
     let same_actor = |login: &str| context.actor.as_ref().is_some_and(|actor| actor.value == login);
     if event.pointer("/pusher/name").and_then(Value::as_str).is_some_and(same_actor) {
         context.actor_email = from_event("/pusher/email");

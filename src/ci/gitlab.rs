@@ -6,7 +6,7 @@
 //! and `parse_dotenv_artifact_service.rb`.
 
 use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
-use super::{Context, System, first, fits_environment, link, repository_of_remote, variables};
+use super::{Context, Found, System, first, fits_environment, link, repository_of_remote, variables};
 use crate::clock::Clock;
 use crate::env::Env;
 use crate::text;
@@ -39,9 +39,7 @@ const NO_DEPLOYMENT: [&str; 4] = ["stop", "prepare", "verify", "access"];
 fn context(env: &Env) -> Context {
     let deploys = env.get("CI_ENVIRONMENT_ACTION").is_none_or(|action| !NO_DEPLOYMENT.contains(&action.trim()));
     let mut context = Context {
-        // The remote holds the job's token; of it, only the repository's name is read.
-        repository: first(env, &["CI_PROJECT_PATH"])
-            .or_else(|| repository_of_remote(env, &["CI_PROJECT_URL", "CI_REPOSITORY_URL"])),
+        repository: repository(env),
         // In a merged-results pipeline CI_COMMIT_SHA is a merge commit that nobody ever sees again.
         sha: first(env, &["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"]),
         environment: deploys.then(|| first(env, &["CI_ENVIRONMENT_NAME"])).flatten(),
@@ -60,9 +58,20 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     let branches = ["CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME"];
-    context.take_branch_or_tag(env, &branches, &["CI_COMMIT_TAG"]);
+    context.take_refs(env, &branches, &["CI_COMMIT_TAG"]);
     context.add_metadata(env, &METADATA);
     context
+}
+
+/// What the remote names: of it only this is read, for it holds the job's token. On a server under a path, as in
+/// `https://host/gitlab/group/shop`, the remote begins with that path, and the project's does not.
+fn repository(env: &Env) -> Option<Found> {
+    let remote = repository_of_remote(env, &["CI_REPOSITORY_URL", "CI_PROJECT_URL"]);
+    let project = first(env, &["CI_PROJECT_PATH"]);
+    match (remote, project) {
+        (Some(remote), Some(project)) if !remote.value.ends_with(&project.value) => Some(remote),
+        (remote, project) => project.or(remote),
+    }
 }
 
 /// GitLab's surfaces: sections in the log, and files that a job uploads as reports.

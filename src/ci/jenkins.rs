@@ -31,7 +31,6 @@ fn context(env: &Env) -> Context {
     let mut context = Context {
         repository: repository_of_remote(env, &["GIT_URL", "GIT_URL_1"]),
         sha: first(env, &["GIT_COMMIT"]),
-        tag: first(env, &["TAG_NAME"]),
         version: build_number.as_ref().map(|number| Found { from: "BUILD_NUMBER".to_owned(), ..number.clone() }),
         build_number,
         invoke_id: first(env, &["BUILD_ID"]),
@@ -44,10 +43,11 @@ fn context(env: &Env) -> Context {
             .map(|user| user.from),
         ..Context::default()
     };
-    // On a change request BRANCH_NAME is "PR-7"; CHANGE_BRANCH is where it comes from.
-    if context.tag.is_none() {
-        context.take_ref(first(env, &["CHANGE_BRANCH", "GIT_BRANCH", "BRANCH_NAME"]));
-    }
+    // On a change request BRANCH_NAME is "PR-7"; CHANGE_BRANCH is where it comes from. The git plugin writes "detached"
+    // where it was asked for a commit.
+    let branches = ["CHANGE_BRANCH", "GIT_BRANCH", "BRANCH_NAME"];
+    let told: Vec<&str> = branches.into_iter().filter(|name| env.get(name) != Some("detached")).collect();
+    context.take_refs(env, &told, &["TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }

@@ -182,7 +182,7 @@ impl Context {
         }
     }
 
-    /// The branch or, on a tag's run, the tag: what the API calls `scm_branch`.
+    /// The branch or, where a system tells of none, the tag: what the API calls `scm_branch`.
     #[must_use]
     pub fn branch_or_tag(&self) -> Option<&Found> {
         self.branch.as_ref().or(self.tag.as_ref())
@@ -200,23 +200,23 @@ impl Context {
         }
     }
 
-    /// Takes branch and tag from variables that name nothing else. On a tag's run the branch, which many systems then
-    /// set to the tag as well, is left out.
-    fn take_branch_or_tag(&mut self, env: &Env, branches: &[&str], tags: &[&str]) {
-        match first(env, tags) {
-            Some(found) => {
-                let (Ref::Branch(value) | Ref::Tag(value)) = Ref::read(&found.value);
-                self.tag = Some(Found { value, ..found }).filter(|tag| !tag.value.is_empty());
-            }
-            None => self.take_ref(first(env, branches)),
+    /// Takes the branch from the first of `branches` that is set, and the tag from the first of `tags`. Many systems name the
+    /// tag as branch too on a tag's run: there it is no branch.
+    fn take_refs(&mut self, env: &Env, branches: &[&str], tags: &[&str]) {
+        self.take_ref(first(env, branches));
+        if let Some(found) = first(env, tags) {
+            let (Ref::Branch(value) | Ref::Tag(value)) = Ref::read(&found.value);
+            self.tag = Some(Found { value, ..found }).filter(|tag| !tag.value.is_empty()).or(self.tag.take());
         }
+        let tag = self.tag.as_ref().map(|tag| tag.value.as_str());
+        self.branch = self.branch.take().filter(|branch| Some(branch.value.as_str()) != tag);
     }
 
     /// Adds the metadata keys whose variable is set.
     fn add_metadata(&mut self, env: &Env, keys: &[(&str, &str)]) {
         for (key, variable) in keys {
-            if let Some(value) = env.get(variable) {
-                self.metadata.insert((*key).to_owned(), Value::from(remote::clean_url(value)));
+            if let Some(value) = env.get(variable).map(remote::clean_url).filter(|value| !value.is_empty()) {
+                self.metadata.insert((*key).to_owned(), Value::from(value));
             }
         }
     }

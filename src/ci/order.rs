@@ -1,6 +1,6 @@
 //! Tests over all systems: which one an environment belongs to, and that none is upset by what it says.
 
-use super::{SYSTEMS, System};
+use super::{Found, SYSTEMS, System};
 use crate::env::Env;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -64,6 +64,48 @@ fn one_that_imitates_another_is_not_taken_for_it() {
     }
     for nobody in [&[("CI", "true")][..], &[("DRONE", "false")], &[("APPVEYOR", "")], &[("HARNESS_BUILD_ID", " ")]] {
         assert_eq!(detected(nobody), None, "{nobody:?}");
+    }
+}
+
+/// Where each system that has both a variable for branches and one for tags tells them.
+const REFS: [(&str, &str, &str); 12] = [
+    ("gitlab", "CI_COMMIT_REF_NAME", "CI_COMMIT_TAG"),
+    ("bitbucket", "BITBUCKET_BRANCH", "BITBUCKET_TAG"),
+    ("buildkite", "BUILDKITE_BRANCH", "BUILDKITE_TAG"),
+    ("circleci", "CIRCLE_BRANCH", "CIRCLE_TAG"),
+    ("travis", "TRAVIS_BRANCH", "TRAVIS_TAG"),
+    ("harness", "DRONE_BRANCH", "DRONE_TAG"),
+    ("woodpecker", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG"),
+    ("drone", "DRONE_BRANCH", "DRONE_TAG"),
+    ("semaphore", "SEMAPHORE_GIT_BRANCH", "SEMAPHORE_GIT_TAG_NAME"),
+    ("appveyor", "APPVEYOR_REPO_BRANCH", "APPVEYOR_REPO_TAG_NAME"),
+    ("cloud-build", "BRANCH_NAME", "TAG_NAME"),
+    ("jenkins", "BRANCH_NAME", "TAG_NAME"),
+];
+
+#[test]
+fn a_branch_that_is_told_is_the_branch_and_else_the_tag_is() {
+    let cases = [
+        (Some("refs/heads/main"), Some("refs/tags/v1"), Some("main"), Some("v1"), "main"),
+        (Some("origin/main"), None, Some("main"), None, "main"),
+        (None, Some("v1"), None, Some("v1"), "v1"),
+        // Many systems name the tag as branch on its run.
+        (Some("v1"), Some("v1"), None, Some("v1"), "v1"),
+        (Some("refs/tags/v1"), Some("v1"), None, Some("v1"), "v1"),
+        (Some("refs/tags/v1"), None, None, Some("v1"), "v1"),
+        (Some("main"), Some(" "), Some("main"), None, "main"),
+    ];
+    for (system, branch_variable, tag_variable) in REFS {
+        let (_, marker, marked) = MARKERS.into_iter().find(|(name, ..)| *name == system).unwrap();
+        for (branch, tag, expected_branch, expected_tag, sent) in cases {
+            let told = [(branch_variable, branch), (tag_variable, tag), (marker, Some(marked))];
+            let env: Env = told.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            let context = System::detect(&env).context(&env, Path::new("/nonexistent"));
+            let value = |found: Option<&Found>| found.map(|found| found.value.clone());
+            let expected = [expected_branch, expected_tag, Some(sent)].map(|value| value.map(str::to_owned));
+            let seen = [context.branch.as_ref(), context.tag.as_ref(), context.branch_or_tag()].map(value);
+            assert_eq!(seen, expected, "{system}: {branch:?} {tag:?}");
+        }
     }
 }
 

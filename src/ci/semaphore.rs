@@ -36,7 +36,6 @@ fn context(env: &Env) -> Context {
             .or_else(|| repository_of_remote(env, &["SEMAPHORE_GIT_URL"])),
         // A pull request runs on a merge commit that nobody ever sees again.
         sha: first(env, &["SEMAPHORE_GIT_PR_SHA", "SEMAPHORE_GIT_SHA"]),
-        tag: first(env, &["SEMAPHORE_GIT_TAG_NAME"]),
         build_number: first(env, &["SEMAPHORE_WORKFLOW_NUMBER"]),
         invoke_id: first(env, &["SEMAPHORE_WORKFLOW_ID"]),
         run_url: run_url(env),
@@ -50,11 +49,9 @@ fn context(env: &Env) -> Context {
             .then(|| "SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN=true".to_owned()),
         ..Context::default()
     };
-    // On a tag SEMAPHORE_GIT_BRANCH is no branch; on a pull request it is the target.
-    if context.tag.is_none() {
-        let source = ["SEMAPHORE_GIT_PR_BRANCH", "SEMAPHORE_GIT_WORKING_BRANCH", "SEMAPHORE_GIT_BRANCH"];
-        context.take_ref(first(env, &source));
-    }
+    // On a pull request SEMAPHORE_GIT_BRANCH is the target.
+    let branches = ["SEMAPHORE_GIT_PR_BRANCH", "SEMAPHORE_GIT_WORKING_BRANCH", "SEMAPHORE_GIT_BRANCH"];
+    context.take_refs(env, &branches, &["SEMAPHORE_GIT_TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }

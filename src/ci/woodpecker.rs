@@ -34,7 +34,6 @@ fn context(env: &Env) -> Context {
         repository: first(env, &["CI_REPO"])
             .or_else(|| repository_of_remote(env, &["CI_REPO_CLONE_URL", "CI_REPO_URL", "CI_REPO_LINK"])),
         sha: first(env, &["CI_COMMIT_SHA"]),
-        tag: first(env, &["CI_COMMIT_TAG"]),
         environment: first(env, &["CI_PIPELINE_DEPLOY_TARGET", "CI_BUILD_DEPLOY_TARGET"]),
         // There is no other id: it is unique within the repository.
         invoke_id: number.clone(),
@@ -48,7 +47,7 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     // On a pull request CI_COMMIT_BRANCH is its target.
-    context.take_ref(first(env, &["CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"]));
+    context.take_refs(env, &["CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"], &["CI_COMMIT_TAG"]);
     // The e-mail address is the commit author's, who need not have started the pipeline.
     if context.actor.as_ref().is_some_and(|actor| env.get("CI_COMMIT_AUTHOR") == Some(&actor.value)) {
         context.actor_email = first(env, &["CI_COMMIT_AUTHOR_EMAIL"]);

@@ -8,7 +8,7 @@ pub(crate) type Variables = &'static [(&'static str, &'static str)];
 
 pub(crate) const AZURE: Variables = &[
     ("TF_BUILD", "True"),
-    ("BUILD_REPOSITORY_NAME", "octo/shop"),
+    ("BUILD_REPOSITORY_NAME", "shop"),
     ("BUILD_REPOSITORY_URI", "https://SECRETTOKEN@dev.azure.com/octo/store/_git/shop"),
     ("BUILD_SOURCEVERSION", SHA),
     ("BUILD_SOURCEBRANCH", "refs/heads/feature/one"),

@@ -119,8 +119,11 @@ fn special_cases_of_single_systems() {
     assert_eq!((value(&azure.environment), value(&azure.actor), azure.actor_email), ("staging", "Leonardo", None));
     let (_, azure) = context(AZURE, &[("SYSTEM_TEAMPROJECTID", ""), ("SYSTEM_TEAMFOUNDATIONSERVERURI", "")]);
     assert_eq!(value(&azure.run_url), "https://dev.azure.com/octo/Web%20store/_build/results?buildId=4711");
-    let (_, azure) = context(AZURE, &[("BUILD_REPOSITORY_NAME", "")]);
-    assert_eq!(value(&azure.repository), "store/shop");
+    let (_, azure) = context(AZURE, &[("BUILD_REPOSITORY_URI", ""), ("BUILD_REPOSITORY_NAME", "octo/shop")]);
+    assert_eq!(value(&azure.repository), "octo/shop");
+    let fork = [("SYSTEM_PULLREQUEST_SOURCEREPOSITORYURI", "https://dev.azure.com/octo/forks/_git/shop")];
+    assert_eq!(value(&context(AZURE, &fork).1.repository), "forks/shop");
+    assert_eq!(value(&context(AZURE, &[("BUILD_BUILDNUMBER", "")]).1.build_number), "4711");
     let by_hand: [(Variables, Variables, Option<&str>); 4] = [
         (AZURE, &[], Some("BUILD_REASON=Manual")),
         (AZURE, &[("BUILD_REASON", "IndividualCI")], None),
@@ -140,6 +143,17 @@ fn special_cases_of_single_systems() {
     assert_eq!(value(&circle.repository), "shop");
     let (_, gitlab) = context(GITLAB, &[("CI_PROJECT_PATH", "")]);
     assert_eq!(value(&gitlab.repository), "group/sub/shop");
+    let below_a_path = [("CI_REPOSITORY_URL", "https://ci:SECRETTOKEN@host.example/gitlab/group/sub/shop.git")];
+    assert_eq!(value(&context(GITLAB, &below_a_path).1.repository), "group/sub/shop");
+    let elsewhere = [("CI_REPOSITORY_URL", "https://ci:SECRETTOKEN@host.example/mirrors/shop.git")];
+    assert_eq!(value(&context(GITLAB, &elsewhere).1.repository), "mirrors/shop");
+    let (_, bitbucket) = context(BITBUCKET, &[("BITBUCKET_GIT_SSH_ORIGIN", "git@bitbucket.org:/octo/store.git")]);
+    assert_eq!(value(&bitbucket.repository), "octo/store");
+    let detached = [("JENKINS_HOME", "/j"), ("GIT_BRANCH", "detached"), ("BRANCH_NAME", "v1"), ("TAG_NAME", "v1")];
+    let (_, jenkins) = context(&[], &detached);
+    assert_eq!((value(&jenkins.tag), jenkins.branch), ("v1", None));
+    let (system, github) = context(&[], &[("GITHUB_ACTION", "run"), ("GITHUB_HEAD_REF", "refs/heads/feature/x")]);
+    assert_eq!((system.source_system, value(&github.branch)), (Some("github"), "feature/x"));
 }
 
 #[test]
