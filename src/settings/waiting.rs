@@ -56,12 +56,37 @@ fn read_reaction(word: &str) -> Option<Reaction> {
     }
 }
 
-/// How much longer this job may take, and which variable says so.
+/// How much longer this job may take, and which variable says so. A job whose time is up and that runs nevertheless has its
+/// last words, as in GitLab's `after_script`, or a clock that is wrong: then nothing is known.
 fn job_left(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
     let timeout = context.job_timeout.as_ref()?;
     let whole = Duration::from_secs(timeout.value.parse().ok()?);
     let started = context.started_at.as_ref().and_then(|started| Moment::read(&started.value));
     let spent = started.and_then(|started| Duration::try_from(now.duration_since(started.at)).ok()).unwrap_or_default();
-    let left = whole.saturating_sub(spent);
+    let left = whole.checked_sub(spent).filter(|left| !left.is_zero())?;
     Some((left - MARGIN.min(left / 10), timeout.from.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ci::Found;
+
+    #[test]
+    fn what_is_left_of_a_job_is_known_until_its_time_is_up() {
+        let found = |value: &str| Some(Found { value: value.to_owned(), from: "CI_JOB_TIMEOUT".to_owned() });
+        let now: Timestamp = "2025-10-28T15:00:00Z".parse().unwrap();
+        let left = |timeout: &str, started: Option<&str>| {
+            let context =
+                Context { job_timeout: found(timeout), started_at: started.and_then(found), ..Context::default() };
+            job_left(&context, now).map(|(left, _)| left.as_secs())
+        };
+        assert_eq!(left("3600", Some("2025-10-28T14:30:00Z")), Some(1_785));
+        assert_eq!(left("3600", None), Some(3_585));
+        assert_eq!(left("3600", Some("2025-10-28T15:10:00Z")), Some(3_585), "a clock that is behind");
+        for over in ["2025-10-28T14:00:00Z", "2025-10-01T00:00:00Z"] {
+            assert_eq!(left("3600", Some(over)), None, "{over}");
+        }
+        assert_eq!(left("soon", None), None);
+    }
 }
