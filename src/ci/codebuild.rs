@@ -104,9 +104,12 @@ fn id_of_arn(env: &Env) -> Option<Found> {
 
 /// The build's page in the AWS console of its partition.
 fn console_url(env: &Env) -> Option<Found> {
-    let (partition, region, id) = match parts_of_arn(env) {
-        Some(parts) => parts,
-        None => ("aws", env.get("AWS_REGION")?.trim(), env.get("CODEBUILD_BUILD_ID")?.trim()),
+    let ((partition, region, id), from) = match parts_of_arn(env) {
+        Some(parts) => (parts, "CODEBUILD_BUILD_ARN"),
+        None => {
+            let parts = ("aws", env.get("AWS_REGION")?.trim(), env.get("CODEBUILD_BUILD_ID")?.trim());
+            (parts, "AWS_REGION and CODEBUILD_BUILD_ID")
+        }
     };
     let host = match partition {
         "aws-cn" => "console.amazonaws.cn",
@@ -114,7 +117,7 @@ fn console_url(env: &Env) -> Option<Found> {
         _ => "console.aws.amazon.com",
     };
     let value = format!("https://{host}/codebuild/home?region={region}#/builds/{id}/view/new");
-    Some(Found { value, from: "CODEBUILD_BUILD_ARN".to_owned() })
+    Some(Found { value, from: from.to_owned() })
 }
 
 #[cfg(test)]

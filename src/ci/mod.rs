@@ -95,6 +95,8 @@ impl System {
             context.add_checkout(directory);
         }
         context.add_defaults();
+        // Some put it together from several variables.
+        context.run_url = context.run_url.and_then(without_credentials);
         context.source_system =
             self.source_system.map(|name| Found { value: name.to_owned(), from: self.name.to_owned() });
         context
@@ -169,14 +171,14 @@ impl Context {
 
     fn add_defaults(&mut self) {
         if self.product.is_none() {
-            self.product = self.repository.as_ref().map(|repository| Found {
-                value: repository.value.rsplit('/').next().unwrap_or_default().to_owned(),
-                from: format!("the repository's name in {}", repository.from),
+            self.product = self.repository.as_ref().and_then(|repository| {
+                let name = repository.value.rsplit('/').map(str::trim).find(|part| !part.is_empty())?;
+                Some(Found { value: name.to_owned(), from: format!("the repository's name in {}", repository.from) })
             });
         }
         if self.version.is_none() {
             self.version = self.sha.as_ref().map(|sha| Found {
-                value: sha.value.chars().take(8).collect(),
+                value: sha.value.chars().take(8).collect::<String>().trim_end().to_owned(),
                 from: format!("the first 8 characters of {}", sha.from),
             });
         }
@@ -231,9 +233,13 @@ fn first(env: &Env, variables: &[&str]) -> Option<Found> {
 
 /// The first of `variables` that is set, as a link without credentials.
 fn link(env: &Env, variables: &[&str]) -> Option<Found> {
-    let link = first(env, variables).map(|found| Found { value: remote::clean_url(&found.value), ..found });
-    // Nothing may be left once the credentials are gone.
-    link.filter(|link| !link.value.is_empty())
+    first(env, variables).and_then(without_credentials)
+}
+
+/// `link` without credentials, if anything is left of it then that a browser opens.
+fn without_credentials(link: Found) -> Option<Found> {
+    let value = remote::clean_url(&link.value);
+    (!value.is_empty() && !value.contains(char::is_control)).then_some(Found { value, ..link })
 }
 
 /// The first of `variables` that names a repository by its remote, as `owner/name`.

@@ -1,0 +1,106 @@
+//! Every CI system that is known: what is detected and sent on its runs, and what its surfaces show.
+//!
+//! Owns: the list of made-up runs, and what a run needs around it. All names, ids and addresses are invented.
+
+mod absurd;
+mod all;
+mod clouds;
+mod first;
+mod forges;
+mod hosted;
+mod runs;
+mod shown;
+mod special;
+
+use crate::support::Versioner;
+
+/// Variables of a run.
+type Variables = &'static [(&'static str, &'static str)];
+
+/// The head of a pull request.
+const HEAD: &str = "feedfacefeedfacefeedfacefeedfacefeedface";
+
+/// A system and some runs on it, of which the first tells the most.
+struct Given {
+    name: &'static str,
+    runs: &'static [Run],
+}
+
+/// A run: variables, and those in which it differs from them. An empty one is not set.
+struct Run {
+    what: &'static str,
+    base: Variables,
+    changes: Variables,
+}
+
+fn systems() -> impl Iterator<Item = &'static Given> {
+    [first::SYSTEMS, hosted::SYSTEMS, forges::SYSTEMS, clouds::SYSTEMS].into_iter().flatten()
+}
+
+impl Run {
+    /// All variables of the run, and the files that some of them name, in the directory of `call`.
+    fn variables(&self, call: &Versioner) -> Vec<(String, String)> {
+        let pairs = self.base.iter().chain(self.changes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut all: std::collections::BTreeMap<String, String> = pairs.collect();
+        if let Some(head) = all.remove("PULL_REQUEST_HEAD") {
+            let event = format!(r#"{{"pull_request": {{"head": {{"sha": "{head}"}}}}}}"#);
+            all.insert("GITHUB_EVENT_PATH".to_owned(), call.file("event.json", &event));
+        }
+        if all.contains_key("TEAMCITY_VERSION") && !all.contains_key("TEAMCITY_BUILD_PROPERTIES_FILE") {
+            let branch = all.remove("BRANCH").unwrap_or_else(|| "<default>".to_owned());
+            let source = all.remove("PULL_REQUEST_SOURCE").unwrap_or_default();
+            all.insert("TEAMCITY_BUILD_PROPERTIES_FILE".to_owned(), properties(call, &branch, &source));
+        }
+        all.retain(|_, value| !value.is_empty());
+        all.into_iter().collect()
+    }
+}
+
+/// Properties as TeamCity writes them, with passwords that are nobody's business.
+fn properties(call: &Versioner, branch: &str, source: &str) -> String {
+    let configuration = call.file(
+        "configuration.properties",
+        &format!(
+            "#TeamCity\nteamcity.build.branch={branch}\nteamcity.pullRequest.source.branch={source}\n\
+             vcsroot.branch=refs/heads/main\nvcsroot.url=https\\://mona\\:SECRETTOKEN@github.com/octo/shop.git\n\
+             teamcity.build.triggeredBy=Mona Lisa\nteamcity.build.triggeredBy.username=mona\n\
+             teamcity.serverUrl=https\\://teamcity.example\n"
+        ),
+    );
+    let configuration = configuration.replace('\\', "\\\\");
+    call.file(
+        "build.properties",
+        &format!(
+            "teamcity.auth.password=SECRETTOKEN\nteamcity.build.id=987654\nteamcity.buildType.id=Shop_Deploy\n\
+             teamcity.agent.name=agent 1\nteamcity.configuration.properties.file={configuration}\n"
+        ),
+    )
+}
+
+/// What the surfaces of the system `name` need, in the call's own directory: files, and programs that note how they are called.
+fn equipped(name: &str, call: Versioner) -> Versioner {
+    let path = |file: &str| call.dir.path().join(file).display().to_string();
+    let directory = call.dir.path().display().to_string();
+    let program = |name: &str| {
+        let script = "#!/bin/sh\ntext=$(printf '%s|' \"$@\"; cat)\nprintf '%s\\n' \"$text\" >> \"$CALLS\"\n";
+        call.program(&format!("bin/{name}"), script);
+        vec![("PATH", format!("{}:/usr/bin:/bin", path("bin"))), ("CALLS", path("calls"))]
+    };
+    let needed = match name {
+        "github" | "gitea" | "forgejo" => {
+            vec![("GITHUB_OUTPUT", path("output")), ("GITHUB_STEP_SUMMARY", path("summary"))]
+        }
+        "gitlab" => vec![("CI_PROJECT_DIR", directory)],
+        "azure" => vec![("AGENT_TEMPDIRECTORY", directory)],
+        "circleci" => vec![("BASH_ENV", path("bash_env"))],
+        "bitbucket" => vec![("BITBUCKET_PIPELINES_VARIABLES_PATH", path("variables"))],
+        "harness" => vec![("HARNESS_OUTPUT_FILE", path("output"))],
+        "cloud_build" => vec![("BUILDER_OUTPUT", directory)],
+        "buildkite" => program("buildkite-agent"),
+        "codefresh" => program("cf_export"),
+        "semaphore" => program("sem-context"),
+        "appveyor" => program("appveyor"),
+        _ => Vec::new(),
+    };
+    needed.into_iter().fold(call, |call, (name, value)| call.env(name, &value))
+}
