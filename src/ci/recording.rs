@@ -25,9 +25,10 @@ impl Recorder {
     /// A program of this name that ends with `code`.
     pub(super) fn new(name: &str, code: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // Each call writes a file of its own, each argument ended by a byte that none can hold.
+        // Each call writes files of its own, each argument ended by a byte that none can hold.
         let script = format!(
-            "#!/bin/sh\nout=$(mktemp \"{}/call.XXXXXX\")\nprintf '%s\\0' \"$@\" > \"$out\"\nexit {code}\n",
+            "#!/bin/sh\nout=$(mktemp \"{0}/call.XXXXXX\")\nprintf '%s\\0' \"$@\" > \"$out\"\n\
+             cat > \"{0}/input.${{out##*.}}\"\nexit {code}\n",
             dir.path().display()
         );
         program(dir.path(), name, &script);
@@ -41,16 +42,25 @@ impl Recorder {
 
     /// The arguments of all calls since the last time, in no order that means anything.
     pub(super) fn calls(&self) -> Vec<Vec<String>> {
-        let mut calls = Vec::new();
+        let calls = self.take("call.").into_iter();
+        calls.map(|text| text.split_terminator('\0').map(str::to_owned).collect()).collect()
+    }
+
+    /// What all calls since the last time were given to read, if anything.
+    pub(super) fn inputs(&self) -> Vec<String> {
+        self.take("input.").into_iter().filter(|text| !text.is_empty()).collect()
+    }
+
+    fn take(&self, start: &str) -> Vec<String> {
+        let mut texts = Vec::new();
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
             let path = entry.unwrap().path();
-            if path.file_name().unwrap().to_str().unwrap().starts_with("call.") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                calls.push(text.split_terminator('\0').map(str::to_owned).collect());
+            if path.file_name().unwrap().to_str().unwrap().starts_with(start) {
+                texts.push(std::fs::read_to_string(&path).unwrap());
                 std::fs::remove_file(path).unwrap();
             }
         }
-        calls.sort();
-        calls
+        texts.sort();
+        texts
     }
 }

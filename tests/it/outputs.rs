@@ -1,9 +1,11 @@
 //! Outputs outside GitHub: a file of lines, JSON, and streams that are closed.
 
 use crate::support::{Versioner, read};
+use proptest::prelude::*;
 use serde_json::json;
 use std::fs::File;
 use std::process::Command;
+use versioner_action::report::outputs::Outputs;
 use versioner_sandbox::{Reply, Sandbox};
 
 #[test]
@@ -59,4 +61,26 @@ fn a_closed_or_full_stdout_changes_nothing() {
     let status = Versioner::deployment(&sandbox, "success").command().stdout(writer).status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert_eq!(sandbox.requests().len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_shell_reads_back_from_the_output_file_what_was_said(
+        message in "(\\PC|[\"'$`\\\\;&|<>(){}~!#*?= ]|\\$\\(touch pwned\\)){0,60}", before in "(EARLIER=1\n?)?"
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.env");
+        std::fs::write(&path, &before).unwrap();
+        let outputs = Outputs { outcome: Some("blocked"), block_message: Some(message.clone()), ..Outputs::default() };
+        outputs.append_to(&path).unwrap();
+        let script = ". ./out.env; printf '%s|%s|%s' \"$EARLIER\" \"$VERSIONER_OUTCOME\" \"$VERSIONER_BLOCK_MESSAGE\"";
+        let output = Command::new("sh").env_clear().current_dir(dir.path()).args(["-c", script]).output().unwrap();
+        let earlier = if before.is_empty() { "" } else { "1" };
+        prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{earlier}|blocked|{message}"));
+        prop_assert!(output.stderr.is_empty() && std::fs::read_dir(dir.path()).unwrap().count() == 1);
+        // And whoever reads it line by line finds one variable in each.
+        let lines = read(&path);
+        prop_assert_eq!(lines.lines().filter(|line| line.starts_with("VERSIONER_")).count(), 2, "{}", lines);
+    }
 }

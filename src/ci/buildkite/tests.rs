@@ -1,7 +1,7 @@
 //! Buildkite's surfaces: the log, and an agent that notes what it is told.
 
 use super::*;
-use crate::ci::recording::program;
+use crate::ci::recording::{Recorder, program};
 use proptest::prelude::*;
 
 fn surface(agent: Option<Agent>) -> Buildkite {
@@ -86,5 +86,42 @@ proptest! {
             let expected: Vec<String> = std::iter::once(format!("{head}{}", text::shown(&title))).chain(given).collect();
             prop_assert_eq!(lines, expected);
         }
+    }
+}
+
+#[cfg(unix)]
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r-]|\\PC|--[a-z]{1,4}){0,20}") {
+        let recorder = Recorder::new("buildkite-agent", 0);
+        let outputs = [("outcome", "blocked".to_owned()), ("url", value.clone())];
+        let line = Buildkite::new(&recorder.env()).hand_on(&outputs).unwrap();
+        let calls = recorder.calls();
+        let call = |name: &str, value: &str| ["meta-data", "set", name, value].map(str::to_owned).to_vec();
+        prop_assert!(calls.contains(&call("VERSIONER_OUTCOME", "blocked")));
+        let is_taken = calls.contains(&call("VERSIONER_URL", &value));
+        prop_assert_eq!(is_taken, !line.contains("VERSIONER_URL"));
+        prop_assert_eq!(calls.len(), 1 + usize::from(is_taken));
+        // The agent takes nothing that is blank, and what begins with a hyphen for a flag.
+        prop_assert!(!is_taken || !(value.starts_with('-') || value.trim().is_empty()), "{:?}", value);
+        prop_assert!(recorder.inputs().is_empty());
+    }
+
+    #[test]
+    fn an_annotation_is_one_call_whose_text_is_read(
+        markdown in "([a-z '\"$`\\\\;=\n-]|\\PC){1,60}", title in "(--[a-z]{1,4}|\\PC){0,10}", job in "(\\PC|-){0,12}",
+    ) {
+        let recorder = Recorder::new("buildkite-agent", 0);
+        let env: Env = recorder.env().iter().chain([("BUILDKITE_JOB_ID", job.as_str())]).collect();
+        let summary = Summary { level: Level::Warning, title, markdown: markdown.clone(), link: None };
+        prop_assert_eq!(Buildkite::new(&env).summarise(&summary), Ok(String::new()));
+        let calls = recorder.calls();
+        prop_assert_eq!(calls.len(), 1);
+        let (known, context) = (&calls[0][..4], calls[0][4].strip_prefix("versioner-"));
+        prop_assert_eq!(known, ["annotate", "--style", "warning", "--context"]);
+        let is_id = |context: &str| context.len() <= 64 && context.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        prop_assert!(context.is_some_and(is_id) && calls[0][5..] == ["--append"], "{:?}", calls);
+        prop_assert_eq!(recorder.inputs(), [markdown]);
     }
 }
