@@ -3,10 +3,10 @@
 //! Owns: its variables, and the file of variables for later steps. Its job page shows the log alone. Sources: Bitbucket
 //! documentation, "Variables and secrets" and "Variable sharing".
 
-use super::surface::{Surface, append};
-use super::{Context, Found, System, first, fits_environment, repository_of_remote, variables};
+use super::surface::Surface;
+use super::variables::File;
+use super::{Context, Found, System, first, fits_environment, repository_of_remote};
 use crate::env::Env;
-use std::path::PathBuf;
 
 /// Bitbucket Pipelines.
 pub(super) const SYSTEM: System = System {
@@ -14,7 +14,7 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("bitbucket"),
     detect: |env| ["BITBUCKET_BUILD_NUMBER", "BITBUCKET_COMMIT"].iter().any(|name| env.get(name).is_some()),
     context,
-    surface: |env| Box::new(Bitbucket { variables: env.get(VARIABLES).map(PathBuf::from) }),
+    surface: |env| Box::new(Bitbucket { variables: File::named_by(env, &[VARIABLES]) }),
 };
 
 /// The variable that names the file of variables for later steps.
@@ -54,18 +54,13 @@ fn run_url(env: &Env) -> Option<Found> {
 
 /// Bitbucket's surfaces: plain text, and variables for later steps.
 pub(super) struct Bitbucket {
-    variables: Option<PathBuf>,
+    variables: File,
 }
 
 impl Surface for Bitbucket {
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let Some(path) = &self.variables else {
-            return Ok(String::new());
-        };
-        let (taken, line) = variables::sort_out(outputs, VARIABLES, |_, value| fits_environment(value));
-        let lines: String = taken.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        append(path, &lines).map_err(|error| format!("{VARIABLES} ({}): {error}", path.display()))?;
-        Ok(line)
+        self.variables
+            .take(outputs, VARIABLES, |name, value| fits_environment(value).then(|| format!("{name}={value}")))
     }
 }
 
@@ -80,7 +75,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("variables");
             std::fs::write(&path, &before).unwrap();
-            let surface = Bitbucket { variables: Some(path.clone()) };
+            let env: Env = [(VARIABLES, path.to_str().unwrap())].into_iter().collect();
+            let surface = (SYSTEM.surface)(&env);
             let printed = surface.hand_on(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
             let written = std::fs::read_to_string(&path).unwrap();
             let ends = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');

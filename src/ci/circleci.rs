@@ -3,11 +3,11 @@
 //! Owns: its variables, and `$BASH_ENV`, which later steps of the job source. Sources: CircleCI documentation, "Project
 //! values and variables" and "Set an environment variable in a shell command".
 
-use super::surface::{Surface, append};
-use super::{Context, Found, System, first, fits_environment, link, repository_of_remote, variables};
+use super::surface::Surface;
+use super::variables::File;
+use super::{Context, Found, System, first, fits_environment, link, repository_of_remote};
 use crate::env::Env;
 use crate::text;
-use std::path::PathBuf;
 
 /// CircleCI.
 pub(super) const SYSTEM: System = System {
@@ -15,7 +15,7 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("circleci"),
     detect: |env| env.get("CIRCLECI").is_some(),
     context,
-    surface: |env| Box::new(CircleCi { bash_env: env.get("BASH_ENV").map(PathBuf::from) }),
+    surface: |env| Box::new(CircleCi { bash_env: File::named_by(env, &["BASH_ENV"]) }),
 };
 
 const METADATA: [(&str, &str); 4] = [
@@ -52,19 +52,13 @@ fn repository(env: &Env) -> Option<Found> {
 
 /// CircleCI's surfaces: plain text, and variables for later steps.
 pub(super) struct CircleCi {
-    bash_env: Option<PathBuf>,
+    bash_env: File,
 }
 
 impl Surface for CircleCi {
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let Some(path) = &self.bash_env else {
-            return Ok(String::new());
-        };
-        let (taken, line) = variables::sort_out(outputs, "BASH_ENV", |_, value| fits_environment(value));
-        let lines: String =
-            taken.into_iter().map(|(name, value)| format!("export {name}={}\n", text::shell(value))).collect();
-        append(path, &lines).map_err(|error| format!("BASH_ENV ({}): {error}", path.display()))?;
-        Ok(line)
+        let export = |name: &str, value: &str| format!("export {name}={}", text::shell(value));
+        self.bash_env.take(outputs, "BASH_ENV", |name, value| fits_environment(value).then(|| export(name, value)))
     }
 }
 
@@ -83,7 +77,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("bash_env");
             std::fs::write(&path, &before).unwrap();
-            let surface = CircleCi { bash_env: Some(path.clone()) };
+            let env: Env = [("BASH_ENV", path.to_str().unwrap())].into_iter().collect();
+            let surface = (SYSTEM.surface)(&env);
             let printed = surface.hand_on(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
             let taken = fits_environment(&text);
             prop_assert_eq!(printed.contains("VERSIONER_BLOCK_MESSAGE"), !taken);

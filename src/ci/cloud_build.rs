@@ -4,11 +4,11 @@
 //! output. Sources: Cloud Build documentation, "Substituting variable values" and the API's `Build.Results`. A step
 //! that is handed nothing has only `BUILDER_OUTPUT`.
 
-use super::surface::{Surface, append};
-use super::{Context, Found, System, first, repository_of_remote, variables};
+use super::surface::Surface;
+use super::variables::{self, File};
+use super::{Context, Found, System, first, repository_of_remote};
 use crate::env::Env;
 use crate::text::shell;
-use std::path::PathBuf;
 
 /// Google Cloud Build.
 pub(super) const SYSTEM: System = System {
@@ -57,12 +57,12 @@ fn run_url(env: &Env) -> Option<Found> {
 
 /// Plain text, and the file whose text the API gives back as the step's output.
 struct CloudBuild {
-    output: PathBuf,
+    output: File,
 }
 
 impl CloudBuild {
     fn new(env: &Env) -> Self {
-        Self { output: PathBuf::from(env.get("BUILDER_OUTPUT").unwrap_or_default()).join("output") }
+        Self { output: File::named_by(env, &["BUILDER_OUTPUT"]).join("output") }
     }
 }
 
@@ -71,23 +71,18 @@ const LARGEST_OUTPUT: usize = 4 * 1024;
 
 impl Surface for CloudBuild {
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let before = std::fs::metadata(&self.output).map_or(0, |metadata| metadata.len());
+        let before = self.output.path().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
         // What is there may lack the end of its line, which is then added.
         let mut size = usize::try_from(before).unwrap_or(usize::MAX).saturating_add(1);
-        let write = |name: &str, value: &str| format!("{name}={}\n", shell(value));
-        let (taken, line) =
-            variables::sort_out(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
-                let more = write(name, value).len();
-                let fits = variables::is_plain_line(value) && size.saturating_add(more) <= LARGEST_OUTPUT;
-                size += if fits { more } else { 0 };
-                fits
-            });
-        let lines: String = taken.iter().map(|(name, value)| write(name, value)).collect();
-        if !lines.is_empty() {
-            append(&self.output, &lines)
-                .map_err(|error| format!("BUILDER_OUTPUT ({}): {error}", self.output.display()))?;
-        }
-        Ok(line)
+        self.output.take(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
+            let line = format!("{name}={}", shell(value));
+            let with_it = size.saturating_add(line.len() + 1);
+            let fits = variables::is_plain_line(value) && with_it <= LARGEST_OUTPUT;
+            fits.then(|| {
+                size = with_it;
+                line
+            })
+        })
     }
 }
 

@@ -4,10 +4,10 @@
 //! Sources: Harness documentation, "CI environment variables reference"; harness/lite-engine and its readers of the output
 //! file, harness/godotenv v2 and v3.
 
-use super::surface::{Surface, append};
-use super::{Context, System, drone, epoch, first, variables};
+use super::surface::Surface;
+use super::variables::{self, File};
+use super::{Context, System, drone, epoch, first};
 use crate::env::Env;
-use std::path::PathBuf;
 
 /// Harness.
 pub(super) const SYSTEM: System = System {
@@ -41,26 +41,19 @@ fn context(env: &Env) -> Context {
 
 /// Plain text, and the file for output variables.
 struct Harness {
-    output: Option<PathBuf>,
+    output: File,
 }
 
 impl Harness {
     fn new(env: &Env) -> Self {
-        Self { output: first(env, &["HARNESS_OUTPUT_FILE", "DRONE_OUTPUT"]).map(|found| PathBuf::from(found.value)) }
+        Self { output: File::named_by(env, &["HARNESS_OUTPUT_FILE", "DRONE_OUTPUT"]) }
     }
 }
 
 impl Surface for Harness {
     fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let Some(path) = &self.output else {
-            return Ok(String::new());
-        };
         let place = "the output variables (Harness reads no line breaks, nor all quotes)";
-        let (taken, line) = variables::sort_out(outputs, place, |_, value| written(value).is_some());
-        let written = taken.iter().filter_map(|(name, value)| Some(format!("{name}={}\n", written(value)?)));
-        let lines: String = written.collect();
-        append(path, &lines).map_err(|error| format!("HARNESS_OUTPUT_FILE ({}): {error}", path.display()))?;
-        Ok(line)
+        self.output.take(outputs, place, |name, value| Some(format!("{name}={}", written(value)?)))
     }
 }
 

@@ -1,6 +1,11 @@
-//! Outputs as variables of a job, outside GitHub: their names, and what a system cannot take.
+//! Outputs as variables of a job, outside GitHub: their names, what a system cannot take, and files of them.
 //!
 //! Owns: names, what is left out, and that it is said. Does not own: what a system can take, nor how it is told.
+
+use super::first;
+use super::surface::append;
+use crate::env::Env;
+use std::path::{Path, PathBuf};
 
 /// The name of the output `name` as a variable of a job.
 pub(super) fn name_of(name: &str) -> String {
@@ -22,6 +27,58 @@ pub(super) fn sort_out<'a>(
         names => format!("versioner: left out of {place}: {}\n", names.join(", ")),
     };
     (taken, line)
+}
+
+/// A file to which a system has outputs appended, if it says where.
+pub(super) struct File {
+    path: Option<PathBuf>,
+    /// The variable that says where.
+    named_by: String,
+}
+
+impl File {
+    /// The file that the first of `variables` names.
+    pub(super) fn named_by(env: &Env, variables: &[&str]) -> Self {
+        let found = first(env, variables);
+        let named_by = found.as_ref().map_or_else(String::new, |found| found.from.clone());
+        Self { path: found.map(|found| PathBuf::from(found.value)), named_by }
+    }
+
+    /// The file `name` in the directory that this names.
+    pub(super) fn join(self, name: &str) -> Self {
+        Self { path: self.path.map(|path| path.join(name)), ..self }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Appends what `write` makes of each output's name and value, if it can be written in `place`. Gives the line that
+    /// says what is left out, or nothing.
+    ///
+    /// # Errors
+    /// Says which file could not be written, and why.
+    pub(super) fn take(
+        &self,
+        outputs: &[(&str, String)],
+        place: &str,
+        mut write: impl FnMut(&str, &str) -> Option<String>,
+    ) -> Result<String, String> {
+        let Some(path) = &self.path else {
+            return Ok(String::new());
+        };
+        let mut lines = String::new();
+        let (_, left_out) = sort_out(outputs, place, |name, value| {
+            let line = write(name, value);
+            lines.extend(line.iter().flat_map(|line| [line.as_str(), "\n"]));
+            line.is_some()
+        });
+        if !lines.is_empty() {
+            append(path, &lines).map_err(|error| format!("{} ({}): {error}", self.named_by, path.display()))?;
+        }
+        Ok(left_out)
+    }
 }
 
 /// Whether `value` is one line of text, without characters that control anything.
