@@ -183,6 +183,7 @@ pub const SETTINGS: &[Setting] = &[
 /// which a CI system may hand to later jobs as variables.
 pub const OTHER_VARIABLES: &[&str] = &[
     "bin",
+    "download_url",
     "outcome",
     "gate",
     "http_status",
