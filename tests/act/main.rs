@@ -1,0 +1,97 @@
+//! The Action under a real runner: `act` runs workflow files on this machine, with the sandbox as the API.
+//!
+//! Not part of `cargo test`, for it takes `act`: `cargo test --test act`. Where act and GitHub differ, `tests/action` has
+//! GitHub's way. `VERSIONER_TEST_BIN` names another program to put into the release.
+
+#![cfg(target_os = "linux")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
+mod runner;
+
+use runner::{FILE, Runner};
+use serde_json::{Value, json};
+use versioner_sandbox::{Reply, Sandbox};
+
+fn freeze(sandbox: &Sandbox, seconds: u32) {
+    let rule = json!({"kind": "window", "name": "freeze", "environment": "production", "ends_in_seconds": seconds,
+        "message": "No deployments on Fridays"});
+    sandbox.rule(rule.into());
+}
+
+/// A field of each event, in the order in which they came.
+fn sent(sandbox: &Sandbox, field: &str) -> Vec<Value> {
+    sandbox.requests().iter().map(|request| request.json()[field].clone()).collect()
+}
+
+#[test]
+fn events_are_reported_and_outputs_reach_later_steps() {
+    let sandbox = Sandbox::start();
+    let job = Runner::new(&sandbox).run("report.yml");
+    job.succeeded();
+    assert_eq!(sent(&sandbox, "product_name"), ["the \"shop\" & $HOME", "shop"]);
+    assert_eq!(sent(&sandbox, "deployed_by"), [json!("octocat"), Value::Null]);
+    assert_eq!(sent(&sandbox, "scm_repository"), ["octo/shop"; 2]);
+    let requests = sandbox.requests();
+    let metadata = &requests[0].json()["extra_metadata"];
+    assert_eq!((&metadata["ticket"], &metadata["quote"]), (&json!("A-1"), &json!("it's")));
+    assert!(!job.log.contains(sandbox.key()), "{}", job.log);
+}
+
+#[test]
+fn a_block_fails_the_job_unless_the_workflow_decides_for_itself() {
+    let sandbox = Sandbox::start();
+    freeze(&sandbox, 600);
+    let job = Runner::new(&sandbox).run("block.yml");
+    job.failed_with(5);
+    assert!(job.log.contains("the workflow goes on: No deployments on Fridays"), "{}", job.log);
+    assert!(!job.log.contains("deployed in spite"), "{}", job.log);
+    assert!(job.errors().iter().all(|error| error.contains("freeze")), "{:?}", job.errors());
+    assert_eq!((job.errors().len(), sandbox.requests().len()), (2, 2), "{}", job.log);
+}
+
+#[test]
+fn a_wait_ends_when_the_block_lifts() {
+    let sandbox = Sandbox::start();
+    freeze(&sandbox, 3);
+    let job = Runner::new(&sandbox).run("wait.yml");
+    job.succeeded();
+    assert!(sandbox.requests().len() <= 3, "{}", job.log);
+}
+
+#[test]
+fn a_missing_key_says_where_to_put_it() {
+    let sandbox = Sandbox::start();
+    let job = Runner::new(&sandbox).run("key.yml");
+    job.failed_with(1);
+    let errors = job.errors();
+    assert!(errors.len() == 1 && errors[0].contains("secrets.VERSIONER_API_KEY"), "{errors:?}");
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn a_program_that_is_not_the_releases_is_not_run() {
+    let sandbox = Sandbox::start();
+    let runner = Runner::new(&sandbox);
+    runner.program("#!/bin/sh\necho evil >&2\n");
+    let job = runner.run("local.yml");
+    job.failed_with(1);
+    let errors = job.errors();
+    assert!(errors.len() == 1 && errors[0].contains("SHA-256") && errors[0].contains(FILE), "{errors:?}");
+    assert!(!job.log.contains("evil"), "{}", job.log);
+}
+
+#[test]
+fn a_checkout_uses_itself() {
+    let sandbox = Sandbox::start();
+    Runner::new(&sandbox).run("local.yml").succeeded();
+    assert_eq!(sent(&sandbox, "environment_name"), ["staging"]);
+}
+
+#[test]
+fn a_refusal_is_an_exit_code_of_its_own() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(422).json(json!({"detail": [{"loc": ["body", "version"], "msg": "too long"}]}))]);
+    let job = Runner::new(&sandbox).run("local.yml");
+    job.failed_with(4);
+    assert!(job.errors()[0].contains("too long"), "{:?}", job.errors());
+}

@@ -1,0 +1,115 @@
+//! `act` in a directory of its own, with a release of the Action for it to find.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use versioner_sandbox::Sandbox;
+
+/// The file for this machine.
+pub(crate) const FILE: &str = if cfg!(target_arch = "aarch64") {
+    "versioner-aarch64-unknown-linux-musl"
+} else {
+    "versioner-x86_64-unknown-linux-musl"
+};
+
+/// A repository that is a release, and whose workflows use it.
+pub(crate) struct Runner<'a> {
+    directory: tempfile::TempDir,
+    sandbox: &'a Sandbox,
+}
+
+/// A job that has run.
+pub(crate) struct Job {
+    success: bool,
+    pub(crate) log: String,
+}
+
+impl<'a> Runner<'a> {
+    pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
+        let runner = Self { directory: tempfile::tempdir().unwrap(), sandbox };
+        let binary = std::env::var_os("VERSIONER_TEST_BIN")
+            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_versioner")), PathBuf::from);
+        let (source, release) = (Path::new(env!("CARGO_MANIFEST_DIR")), runner.release());
+        fs::create_dir(&release).unwrap();
+        fs::create_dir(runner.directory.path().join("home")).unwrap();
+        for name in ["action.yml", "entrypoint.sh", "Cargo.toml"] {
+            fs::copy(source.join(name), release.join(name)).unwrap();
+        }
+        call(Command::new("install").arg(binary).arg(release.join(FILE)));
+        let sums = call(Command::new("sha256sum").arg(FILE).current_dir(&release));
+        fs::write(release.join("checksums.txt"), sums).unwrap();
+        let git = |args: &[&str]| {
+            call(
+                Command::new("git")
+                    .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
+                    .args(args)
+                    .current_dir(&release),
+            )
+        };
+        git(&["init", "--quiet", "--initial-branch=main"]);
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message=Release"]);
+        git(&["remote", "add", "origin", "https://github.com/octo/shop"]);
+        runner
+    }
+
+    fn release(&self) -> PathBuf {
+        self.directory.path().join("release")
+    }
+
+    /// Puts another program into the release, whose checksums stay as they are.
+    pub(crate) fn program(&self, content: &str) {
+        fs::write(self.release().join("source"), content).unwrap();
+        call(Command::new("install").args(["source", FILE]).current_dir(self.release()));
+    }
+
+    /// Runs a workflow file without containers, and without anything that it would have to fetch: whoever tries meets a
+    /// proxy that is none.
+    pub(crate) fn run(&self, workflow: &str) -> Job {
+        let home = self.directory.path().join("home");
+        let workflow = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/act/workflows").join(workflow);
+        let output = Command::new("act")
+            .args(["push", "--platform", "ubuntu-latest=-self-hosted", "--action-offline-mode", "--pull=false"])
+            .arg("--local-repository")
+            .arg(format!("versioner/action@v1={}", self.release().display()))
+            .arg("--workflows")
+            .arg(workflow)
+            .args(["--secret", &format!("VERSIONER_API_KEY={}", self.sandbox.key())])
+            .args(["--var", &format!("API_URL={}", self.sandbox.url())])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", home)
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .current_dir(self.release())
+            .stdin(Stdio::null())
+            .output()
+            .expect("these tests need act: go install github.com/nektos/act@v0.2.89");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Job { success: output.status.success(), log: text(output.stdout) + &text(output.stderr) }
+    }
+}
+
+impl Job {
+    pub(crate) fn succeeded(&self) {
+        assert!(self.success && self.log.contains("Job succeeded"), "{}", self.log);
+    }
+
+    /// Fails unless the job failed by a step with this exit code.
+    pub(crate) fn failed_with(&self, code: i32) {
+        assert!(!self.success && self.log.contains("Job failed"), "{}", self.log);
+        assert!(self.log.contains(&format!("] exit status {code}\n")), "not {code}: {}", self.log);
+    }
+
+    /// What `::error` annotations said.
+    pub(crate) fn errors(&self) -> Vec<&str> {
+        self.log.lines().filter_map(|line| Some(line.split_once("::error")?.1)).collect()
+    }
+}
+
+/// What a command that must succeed prints.
+fn call(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
