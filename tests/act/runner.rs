@@ -84,7 +84,7 @@ impl<'a> Runner<'a> {
             .current_dir(self.release())
             .stdin(Stdio::null())
             .output()
-            .expect("these tests need act: go install github.com/nektos/act@v0.2.89");
+            .expect("these tests need act: see CONTRIBUTING.md");
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Job { success: output.status.success(), log: text(output.stdout) + &text(output.stderr) }
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 /// Each way to fetch: tools on the `PATH`, beside the one for hashes.
 const CLIENTS: [&[&str]; 3] = [&["sha256sum", "curl"], &["sha256sum", "wget", "timeout"], BUSYBOX];
-const BUSYBOX: &[&str] = &["busybox:sha256sum", "busybox:wget", "busybox:timeout"];
+const BUSYBOX: &[&str] = &["busybox:*", "busybox:sha256sum", "busybox:wget", "busybox:timeout"];
 
 /// Where a server has the program.
 fn place() -> String {

@@ -3,6 +3,7 @@
 use crate::yaml::root;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -98,14 +99,17 @@ impl Release {
     }
 
     /// Puts onto the `PATH` what the script takes for granted, these tools, and nothing else. `busybox:wget` is
-    /// busybox's.
+    /// busybox's; `busybox:*` makes it all that is taken for granted.
     pub(crate) fn tools(mut self, tools: &[&str]) -> Self {
         let bin = self.path("bin");
         let _ = fs::remove_dir_all(&bin);
         fs::create_dir(&bin).unwrap();
-        for tool in BASICS.iter().chain(tools) {
-            let (name, program) = tool.split_once(':').map_or((*tool, *tool), |(program, name)| (name, program));
-            std::os::unix::fs::symlink(find(program), bin.join(name)).unwrap();
+        let all = tools.contains(&"busybox:*");
+        let basics = BASICS.iter().map(|name| (*name, if all { "busybox" } else { name }));
+        let tools = tools.iter().filter(|tool| **tool != "busybox:*");
+        let tools = tools.map(|tool| tool.split_once(':').map_or((*tool, *tool), |(program, name)| (name, program)));
+        for (name, program) in basics.chain(tools) {
+            symlink(find(program), bin.join(name)).unwrap();
         }
         self.variables.insert("PATH".to_owned(), bin.display().to_string());
         self
