@@ -95,3 +95,22 @@ fn a_refusal_is_an_exit_code_of_its_own() {
     job.failed_with(4);
     assert!(job.errors()[0].contains("too long"), "{:?}", job.errors());
 }
+
+#[test]
+fn a_script_is_wrapped_and_its_end_told() {
+    let sandbox = Sandbox::start();
+    let job = Runner::new(&sandbox).run("run.yml");
+    job.succeeded();
+    assert_eq!(sent(&sandbox, "status"), ["started", "completed", "started", "failed"]);
+    assert!(job.log.contains("deploying to the workflow's own"), "{}", job.log);
+    assert!(!job.log.contains("not reached, for"), "{}", job.log);
+}
+
+#[test]
+fn what_one_step_started_a_later_one_finishes() {
+    let sandbox = Sandbox::start();
+    let job = Runner::new(&sandbox).run("finish.yml");
+    job.failed_with(3);
+    assert_eq!(sent(&sandbox, "status"), ["started", "failed"], "{}", job.log);
+    assert!(job.log.contains("the end is recorded"), "{}", job.log);
+}

@@ -5,6 +5,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 #[cfg(target_os = "linux")]
+mod cancelled;
+#[cfg(target_os = "linux")]
 mod entrypoint;
 #[cfg(target_os = "linux")]
 mod fetching;

@@ -10,11 +10,12 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use versioner_sandbox::Sandbox;
 
 /// A step that uses a release of the Action, which holds the real program.
 pub(crate) struct Step {
-    release: Release,
+    release: Rc<Release>,
     variables: BTreeMap<String, String>,
 }
 
@@ -60,7 +61,14 @@ impl Step {
         ] {
             all.insert(name.to_owned(), value);
         }
-        Self { release, variables: all }
+        Self { release: Rc::new(release), variables: all }
+    }
+
+    /// A later step of the same job, with other inputs.
+    pub(crate) fn next(&self, inputs: &[(&str, &str)]) -> Self {
+        let mut all = self.variables.clone();
+        all.extend(variables(inputs));
+        Self { release: Rc::clone(&self.release), variables: all }
     }
 
     /// A deployment of shop 1.4.2 to production, reported to `sandbox`.
