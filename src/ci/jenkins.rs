@@ -1,6 +1,7 @@
 //! Jenkins.
 //!
-//! Owns: the variables of Jenkins core, the git plugin, multibranch pipelines and the build-user-vars plugin.
+//! Owns: the variables of Jenkins core, of the plugins git, GitLab, build-user-vars and GitHub Pull Request Builder, and of
+//! multibranch pipelines.
 //! Jenkins sets JENKINS_URL and BUILD_URL only where its root URL is configured.
 
 use super::plain::Plain;
@@ -30,7 +31,8 @@ fn context(env: &Env) -> Context {
     let build_number = first(env, &["BUILD_NUMBER"]);
     let mut context = Context {
         repository: repository_of_remote(env, &["GIT_URL", "GIT_URL_1"]),
-        sha: first(env, &["GIT_COMMIT"]),
+        // The pull request builder checks out a merge commit that nobody ever sees again.
+        sha: first(env, &["ghprbActualCommit", "GIT_COMMIT"]),
         version: build_number.as_ref().map(|number| Found { from: "BUILD_NUMBER".to_owned(), ..number.clone() }),
         build_number,
         invoke_id: first(env, &["BUILD_ID"]),
@@ -43,9 +45,9 @@ fn context(env: &Env) -> Context {
             .map(|user| user.from),
         ..Context::default()
     };
-    // On a change request BRANCH_NAME is "PR-7"; CHANGE_BRANCH is where it comes from. The git plugin writes "detached"
-    // where it was asked for a commit.
-    let branches = ["CHANGE_BRANCH", "GIT_BRANCH", "BRANCH_NAME"];
+    // On a change request BRANCH_NAME is "PR-7", and the first of these are where it comes from. The git plugin writes
+    // "detached" where it was asked for a commit.
+    let branches = ["CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "GIT_BRANCH", "BRANCH_NAME"];
     let told: Vec<&str> = branches.into_iter().filter(|name| env.get(name) != Some("detached")).collect();
     context.take_refs(env, &told, &["TAG_NAME"]);
     context.add_metadata(env, &METADATA);

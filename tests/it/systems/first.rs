@@ -100,6 +100,17 @@ pub(super) const SYSTEMS: &[Given] = &[
                 ],
             },
             Run {
+                what: "a pull request, by the pull request builder",
+                base: JENKINS,
+                changes: &[
+                    ("GIT_BRANCH", "origin/pr/7/merge"),
+                    ("ghprbActualCommit", HEAD),
+                    ("ghprbSourceBranch", "feature/x"),
+                    ("ghprbTargetBranch", "main"),
+                    ("VERSIONER_ENVIRONMENT", ""),
+                ],
+            },
+            Run {
                 what: "a controller without its root URL",
                 base: JENKINS_WITHOUT_ROOT_URL,
                 changes: &[("VERSIONER_PRODUCT", "shop")],
