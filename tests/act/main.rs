@@ -114,3 +114,15 @@ fn what_one_step_started_a_later_one_finishes() {
     assert_eq!(sent(&sandbox, "status"), ["started", "failed"], "{}", job.log);
     assert!(job.log.contains("the end is recorded"), "{}", job.log);
 }
+
+/// The workflow that tries the Action on GitHub, as far as it runs here: without its other systems and containers.
+#[test]
+fn the_self_test_passes() {
+    let sandbox = Sandbox::start();
+    let runner = Runner::new(&sandbox);
+    runner.has_built();
+    let options = ["--job", "steps", "--matrix", &format!("file:{FILE}"), "--platform", "ubuntu-24.04=-self-hosted"];
+    let job = runner.run_with("../../../.github/workflows/self-test.yml", &options);
+    job.succeeded();
+    assert!(job.log.contains("about to fail") && job.log.contains("Success - Main They were"), "{}", job.log);
+}

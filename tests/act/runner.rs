@@ -27,15 +27,13 @@ pub(crate) struct Job {
 impl<'a> Runner<'a> {
     pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
         let runner = Self { directory: tempfile::tempdir().unwrap(), sandbox };
-        let binary = std::env::var_os("VERSIONER_TEST_BIN")
-            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_versioner")), PathBuf::from);
         let (source, release) = (Path::new(env!("CARGO_MANIFEST_DIR")), runner.release());
         fs::create_dir(&release).unwrap();
         fs::create_dir(runner.directory.path().join("home")).unwrap();
         for name in ["action.yml", "entrypoint.sh", "Cargo.toml"] {
             fs::copy(source.join(name), release.join(name)).unwrap();
         }
-        call(Command::new("install").arg(binary).arg(release.join(FILE)));
+        call(Command::new("install").arg(binary()).arg(release.join(FILE)));
         let sums = call(Command::new("sha256sum").arg(FILE).current_dir(&release));
         fs::write(release.join("checksums.txt"), sums).unwrap();
         let git = |args: &[&str]| {
@@ -63,13 +61,35 @@ impl<'a> Runner<'a> {
         call(Command::new("install").args(["source", FILE]).current_dir(self.release()));
     }
 
+    /// Puts a `cargo` onto the `PATH` whose work is done: what it would build is what these tests have been built with.
+    pub(crate) fn has_built(&self) {
+        let built = Path::new(env!("CARGO_BIN_EXE_versioner")).with_file_name("versioner-sandbox");
+        assert!(built.is_file(), "build it first: cargo build --package versioner-sandbox");
+        let script = format!(
+            "#!/bin/sh\nset -e\nmkdir -p target/debug\ncp '{}' target/debug/versioner\ncp '{}' target/debug/\n",
+            binary().display(),
+            built.display()
+        );
+        let directory = self.directory.path();
+        fs::create_dir(directory.join("bin")).unwrap();
+        fs::write(directory.join("source"), script).unwrap();
+        call(Command::new("install").arg(directory.join("source")).arg(directory.join("bin/cargo")));
+    }
+
+    pub(crate) fn run(&self, workflow: &str) -> Job {
+        self.run_with(workflow, &["--platform", "ubuntu-latest=-self-hosted"])
+    }
+
     /// Runs a workflow file without containers, and without anything that it would have to fetch: whoever tries meets a
     /// proxy that is none.
-    pub(crate) fn run(&self, workflow: &str) -> Job {
+    pub(crate) fn run_with(&self, workflow: &str, options: &[&str]) -> Job {
         let home = self.directory.path().join("home");
         let workflow = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/act/workflows").join(workflow);
+        let path = std::env::var_os("PATH").unwrap();
+        let path = std::iter::once(self.directory.path().join("bin")).chain(std::env::split_paths(&path));
         let output = Command::new("act")
-            .args(["push", "--platform", "ubuntu-latest=-self-hosted", "--action-offline-mode", "--pull=false"])
+            .args(["push", "--action-offline-mode", "--pull=false"])
+            .args(options)
             .arg("--local-repository")
             .arg(format!("versioner/action@v1={}", self.release().display()))
             .arg("--workflows")
@@ -77,7 +97,7 @@ impl<'a> Runner<'a> {
             .args(["--secret", &format!("VERSIONER_API_KEY={}", self.sandbox.key())])
             .args(["--var", &format!("API_URL={}", self.sandbox.url())])
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("PATH", std::env::join_paths(path).unwrap())
             .env("HOME", home)
             .env("HTTP_PROXY", "http://127.0.0.1:9")
             .env("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -105,6 +125,10 @@ impl Job {
     pub(crate) fn errors(&self) -> Vec<&str> {
         self.log.lines().filter_map(|line| Some(line.split_once("::error")?.1)).collect()
     }
+}
+
+fn binary() -> PathBuf {
+    std::env::var_os("VERSIONER_TEST_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_versioner")), PathBuf::from)
 }
 
 /// What a command that must succeed prints.
