@@ -94,7 +94,14 @@ fn listen() -> Signals {
 /// The outcome of the whole call, if it may not.
 async fn gate(call: &Call<'_>, described: &Described, signals: &mut Signals) -> Result<Passed, Outcome> {
     let subject = call.subject(described, true);
-    call.flush_before(BEFORE_AN_EVENT).await;
+    let signal = tokio::select! {
+        biased;
+        signal = signals.next_stop() => Some(signal),
+        _ = call.flush_before(BEFORE_AN_EVENT) => None,
+    };
+    if let Some(signal) = signal {
+        return Err(interrupted(call, described, None, &Wait::default(), signal).await);
+    }
     let body = Payload::new(described, Clock::system().now()).to_map();
     let mut entry = call.note_start(&body);
     let mut wait = Wait::default();

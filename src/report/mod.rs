@@ -166,7 +166,8 @@ pub fn outputs(subject: Subject<'_>, answer: &Answer, wait: &Wait, fate: &Fate, 
 pub fn interrupted_card(subject: Subject<'_>, wait: &Wait, signal: &str) -> Card {
     let recorded = "the server may have recorded the event";
     let what = match (&wait.block, wait.unanswered) {
-        (None, _) => format!("while its request was under way: {recorded}"),
+        (None, false) => "before anything was sent".to_owned(),
+        (None, true) => format!("while its request was under way: {recorded}"),
         (Some(block), false) => format!("while it waited for this to end: {}", blocked::what_blocks(block)),
         (Some(block), true) => {
             format!(
