@@ -111,9 +111,24 @@ impl Payload {
     }
 }
 
-/// Adds `key` to the metadata of the event `body`, unless the user has a key of that name.
+/// The API stores at most this much metadata with an event, in bytes.
+pub const LARGEST_METADATA: usize = 100 * 1024;
+
+/// Adds `key` to the metadata of the event `body`, unless that would make it larger than the API takes: an event is worth more
+/// than a remark on it.
 pub fn add_metadata(body: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
-    if let Value::Object(metadata) = body.entry("extra_metadata").or_insert_with(|| Value::Object(Map::new())) {
-        metadata.entry(key).or_insert_with(|| value.into());
+    let Value::Object(metadata) = body.entry("extra_metadata").or_insert_with(|| Value::Object(Map::new())) else {
+        return;
+    };
+    let before = metadata.insert(key.to_owned(), value.into());
+    if metadata_size(metadata) > LARGEST_METADATA {
+        metadata.remove(key);
+        metadata.extend(before.map(|before| (key.to_owned(), before)));
     }
+}
+
+/// How many bytes `metadata` takes as JSON.
+#[must_use]
+pub fn metadata_size(metadata: &Map<String, Value>) -> usize {
+    serde_json::to_string(metadata).map_or(usize::MAX, |text| text.len())
 }

@@ -16,6 +16,18 @@ use std::path::Path;
 /// No job lives longer: what was started before has nobody left to close it.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// How the start of a deployment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// It is on its way, or nobody knows what became of it.
+    Sent,
+    /// The server has recorded it.
+    Recorded,
+    /// A rule blocks it: nothing has begun that could end.
+    Blocked,
+}
+
 /// A deployment that was started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Open {
@@ -23,8 +35,8 @@ pub struct Open {
     pub job: String,
     /// When, RFC 3339.
     pub started_at: String,
-    /// Whether the server has recorded that.
-    pub recorded: bool,
+    /// How its start stands.
+    pub start: Start,
     /// What was sent.
     pub payload: Map<String, Value>,
 }
@@ -35,6 +47,8 @@ pub struct Entry {
     /// What is noted.
     pub open: Open,
     name: String,
+    /// For as long as this is there, nobody else closes it. It goes with the process.
+    _held: Option<File>,
 }
 
 /// The journal of one job, API address and key.
@@ -51,28 +65,36 @@ impl Journal {
         Self { folder: Folder::new(root, "open", seal), job: job::identity(env).unwrap_or_else(session) }
     }
 
-    /// Notes that the deployment `payload` is about to start: in place of one of the same product, version and environment.
+    /// Notes that the deployment `payload` is about to start. As long as the entry lives, this process is the one that closes it.
     ///
     /// # Errors
     /// Says why it cannot be noted.
     pub fn start(&self, payload: Map<String, Value>, started_at: Timestamp) -> Result<Entry, String> {
         self.folder.forget(|name| *name < *name_of(started_at - FORGOTTEN))?;
-        let open = Open { job: self.job.clone(), started_at: stamp(started_at), recorded: false, payload };
-        for older in self.matching(&open.payload)? {
-            self.close(&older)?;
-        }
-        let name = format!("{}-{}.json", name_of(started_at), uuid::Uuid::new_v4());
-        self.folder.write(&name, &open)?;
-        Ok(Entry { open, name })
+        let open = Open { job: self.job.clone(), started_at: stamp(started_at), start: Start::Sent, payload };
+        let name = format!("{}-{}-{}.json", name_of(started_at), self.word(), uuid::Uuid::new_v4());
+        let held = self.folder.try_lock(&lock_of(&name))?;
+        self.folder.note(&name, &open)?;
+        Ok(Entry { open, name, _held: held })
     }
 
-    /// Notes that the server has recorded the start.
+    /// Notes how the start stands. Once the server has recorded it, it takes the place of what was open of the same product,
+    /// version and environment before, unless another process is still at that.
     ///
     /// # Errors
     /// Says why it cannot be noted.
-    pub fn recorded(&self, entry: &mut Entry) -> Result<(), String> {
-        entry.open.recorded = true;
-        self.folder.write(&entry.name, &entry.open)
+    pub fn note(&self, entry: &mut Entry, start: Start) -> Result<(), String> {
+        if entry.open.start == start {
+            return Ok(());
+        }
+        entry.open.start = start;
+        self.folder.note(&entry.name, &entry.open)?;
+        if start == Start::Recorded {
+            for older in self.matching(&entry.open.payload)?.0 {
+                self.close(&older)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets a deployment that is closed.
@@ -84,49 +106,45 @@ impl Journal {
         self.folder.remove(&lock_of(&entry.name))
     }
 
-    /// Says for as long as this is held that the process which started `entry` will close it itself.
-    ///
-    /// # Errors
-    /// Says why that cannot be said.
-    pub fn hold(&self, entry: &Entry) -> Result<Option<File>, String> {
-        self.folder.try_lock(&lock_of(&entry.name))
-    }
-
-    /// What this job has open, the earliest first; and how many more a process that is still running will close itself.
+    /// What this job has open, the earliest first, for this process to close; and how much more another process is at.
     ///
     /// # Errors
     /// Says why the journal cannot be read.
     pub fn open(&self) -> Result<(Vec<Entry>, usize), String> {
-        let mut running = 0;
-        let mut free = Vec::new();
-        for entry in self.entries()? {
-            match self.hold(&entry)? {
-                Some(_) => free.push(entry),
-                None => running += 1,
-            }
-        }
-        Ok((free, running))
+        self.entries(|_| true)
     }
 
-    /// What this job has open of the product, version and environment in `payload`.
+    /// What this job has open of the product, version and environment in `payload`, as [`Journal::open`] gives it.
     ///
     /// # Errors
     /// Says why the journal cannot be read.
-    pub fn matching(&self, payload: &Map<String, Value>) -> Result<Vec<Entry>, String> {
-        let same = |open: &Open| {
-            ["product_name", "version", "environment_name"]
-                .iter()
-                .all(|name| open.payload.get(*name) == payload.get(*name))
-        };
-        Ok(self.entries()?.into_iter().filter(|entry| same(&entry.open)).collect())
+    pub fn matching(&self, payload: &Map<String, Value>) -> Result<(Vec<Entry>, usize), String> {
+        self.entries(|open| {
+            let same = |name: &&str| open.payload.get(*name) == payload.get(*name);
+            ["product_name", "version", "environment_name"].iter().all(same)
+        })
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, String> {
-        let read = |name: String| match self.folder.read::<Open>(&name)? {
-            Found::Ours(open) if open.job == self.job => Some(Entry { open, name }),
-            _ => None,
-        };
-        Ok(self.folder.names()?.into_iter().filter_map(read).collect())
+    fn entries(&self, wanted: impl Fn(&Open) -> bool) -> Result<(Vec<Entry>, usize), String> {
+        let (mut free, mut busy) = (Vec::new(), 0);
+        let word = self.word();
+        // Other jobs' files are not even read.
+        for name in self.folder.names()?.into_iter().filter(|name| name.split('-').nth(1) == Some(&word)) {
+            let Some(Found::Ours(open)) = self.folder.read::<Open>(&name) else { continue };
+            if open.job != self.job || !wanted(&open) {
+                continue;
+            }
+            match self.folder.try_lock(&lock_of(&name))? {
+                Some(held) => free.push(Entry { open, name, _held: Some(held) }),
+                None => busy += 1,
+            }
+        }
+        Ok((free, busy))
+    }
+
+    /// This job, in the names of its files.
+    fn word(&self) -> String {
+        self.folder.word_for(&self.job)
     }
 }
 
@@ -141,16 +159,22 @@ fn lock_of(name: &str) -> String {
 
 /// Outside of every CI system, the session is the job: a terminal's, or that of a timer or a service. Its number comes back
 /// one day, so the beginning of its first process counts as well, where the kernel tells it.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn session() -> String {
-    let Ok(session) = rustix::process::getsid(None) else {
-        return "no session".to_owned();
+    // The fields after the name, which may hold anything: the 6th of all is the session, the 22nd when it began (proc(5)).
+    let field = |process: &str, number: usize| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        stat.rsplit(')').next()?.split_whitespace().nth(number - 3).map(str::to_owned)
     };
-    let session = session.as_raw_nonzero();
-    let stat = std::fs::read_to_string(format!("/proc/{session}/stat")).unwrap_or_default();
-    // The fields after the name, which may hold anything: the 22nd of all is when it began (proc(5)).
-    let began = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)).unwrap_or_default();
+    let session = field("self", 6).unwrap_or_default();
+    let began = field(&session, 22).unwrap_or_default();
     format!("session {session} {began}")
+}
+
+/// Outside of every CI system, the session is the job.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn session() -> String {
+    rustix::process::getsid(None).map_or_else(|_| "no session".to_owned(), |session| format!("session {session:?}"))
 }
 
 /// Outside of every CI system, whatever this user has started.
@@ -192,6 +216,7 @@ mod tests {
         assert_eq!((versions, running), (vec![&Value::from("1"), &Value::from("2")], 0));
         assert_eq!(other.open().unwrap().0.len(), 1);
         one.close(&open[0]).unwrap();
+        drop(open);
         assert_eq!(one.open().unwrap().0.len(), 1);
     }
 
@@ -201,10 +226,13 @@ mod tests {
         let journal = journal(root.path(), "1");
         journal.start(payload("1"), at("2025-10-28T15:00:00Z")).unwrap();
         let mut again = journal.start(payload("1"), at("2025-10-28T15:05:00Z")).unwrap();
-        journal.recorded(&mut again).unwrap();
+        // Only once the server has recorded it: until then the first may be all that there is.
+        assert_eq!(journal.open().unwrap().0.len(), 1);
+        journal.note(&mut again, Start::Recorded).unwrap();
+        drop(again);
         let (open, _) = journal.open().unwrap();
-        assert_eq!(open.iter().map(|entry| &entry.open).collect::<Vec<_>>(), [&again.open]);
-        assert!(open[0].open.recorded && open[0].open.started_at == "2025-10-28T15:05:00Z");
+        assert_eq!(open.len(), 1);
+        assert_eq!((open[0].open.start, open[0].open.started_at.as_str()), (Start::Recorded, "2025-10-28T15:05:00Z"));
     }
 
     #[test]
@@ -212,12 +240,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let journal = journal(root.path(), "1");
         let entry = journal.start(payload("1"), at("2025-10-28T15:00:00Z")).unwrap();
-        let held = journal.hold(&entry).unwrap();
-        assert!(held.is_some());
         let (open, running) = journal.open().unwrap();
         assert_eq!((open.len(), running), (0, 1));
-        drop(held);
-        assert_eq!(journal.open().unwrap().0.len(), 1);
+        drop(entry);
+        let (open, _) = journal.open().unwrap();
+        assert_eq!(open.len(), 1);
+        // Whoever is closing it is one as well.
+        assert_eq!(journal.open().unwrap().1, 1);
     }
 
     #[test]

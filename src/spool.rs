@@ -46,17 +46,18 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The event `payload`, which happened at `occurred_at`, marked as late. `failure` is why it could not be delivered, and
-    /// `id` the key under which that was tried.
+    /// The event `payload`, marked as late: it happened when it says, else `now`. `failure` is why it could not be delivered,
+    /// and `id` the key under which that was tried.
     #[must_use]
     pub fn new(
         event_type: EventType,
         mut payload: Map<String, Value>,
         id: String,
-        occurred_at: Timestamp,
+        now: Timestamp,
         failure: String,
     ) -> Self {
-        let occurred_at = stamp(occurred_at);
+        let completed_at = payload.get("completed_at").and_then(Value::as_str).map(str::to_owned);
+        let occurred_at = completed_at.unwrap_or_else(|| stamp(now));
         add_metadata(&mut payload, "vi_occurred_at", occurred_at.clone());
         add_metadata(&mut payload, "vi_delivered_late", true);
         Self { id, event_type: event_type.word().to_owned(), occurred_at, tries: 1, last_failure: failure, payload }

@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::env::Env;
 use crate::gate;
 use crate::gate::wait::{Ask, End, Terms, Wait};
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal, Start};
 use crate::report::card::Card;
 use crate::report::outputs::Outputs;
 use crate::report::subject::Subject;
@@ -61,26 +61,29 @@ impl<'a> Call<'a> {
 
     /// What is told about `described`.
     pub(super) fn subject<'s>(&'s self, described: &'s Described, wrapped: bool) -> Subject<'s> {
-        Subject { settings: self.settings, described, wrapped }
+        Subject { settings: self.settings, described, wrapped, rules: &self.settings.waiting }
     }
 
     /// Sends the event `body`, which is what `subject` says, and waits as the settings say, or until a signal that asks to stop.
+    /// In `entry`, if it is a start that is noted, stands how it goes.
     pub(super) async fn ask(
         &self,
         subject: Subject<'_>,
         body: &Map<String, Value>,
         wait: &mut Wait,
+        entry: Option<&mut Entry>,
         signals: &mut Signals,
     ) -> Result<(Answer, End), Signal> {
         let described = subject.described;
         let terms = Terms {
-            rules: &self.settings.waiting,
+            rules: subject.rules,
             own_version: &described.version.value,
             for_the_record: described.status.value.is_end(),
             clock: Clock::system(),
         };
         let mut rng = fastrand::Rng::new();
-        let mut asker = Asker { call: self, event_type: described.event_type, body, rng: rng.fork(), asked: false };
+        let mut asker =
+            Asker { call: self, event_type: described.event_type, body, entry, rng: rng.fork(), asked: false };
         let say = |line: &str| self.console.line(line);
         let answered = gate::wait::pass(&mut asker, &say, &terms, &mut rng, wait);
         tokio::select! {
@@ -173,6 +176,7 @@ struct Asker<'a> {
     call: &'a Call<'a>,
     event_type: EventType,
     body: &'a Map<String, Value>,
+    entry: Option<&'a mut Entry>,
     rng: fastrand::Rng,
     /// Whether this is a poll: while it waits, the job speaks of the wait alone, and not of every try.
     asked: bool,
@@ -183,7 +187,15 @@ impl Ask for Asker<'_> {
         let quiet = std::mem::replace(&mut self.asked, true);
         let mut speech = Speech { console: self.call.console, quiet };
         let sending = Sending { event_type: self.event_type, body: self.body, key: None };
-        self.call.client.send(sending, deadline, Clock::system(), &mut self.rng, &mut speech).await
+        // Whatever becomes of this process: a start that is merely blocked is nothing to be closed.
+        if let Some(entry) = &mut self.entry {
+            self.call.note(entry, Start::Sent);
+        }
+        let answer = self.call.client.send(sending, deadline, Clock::system(), &mut self.rng, &mut speech).await;
+        if let (Some(entry), Verdict::Blocked(_)) = (&mut self.entry, &answer.verdict) {
+            self.call.note(entry, Start::Blocked);
+        }
+        answer
     }
 }
 

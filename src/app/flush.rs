@@ -4,7 +4,6 @@
 
 use super::call::Call;
 use super::keep::{Effort, events};
-use crate::check::complain;
 use crate::ci::surface::Level;
 use crate::outcome::Outcome;
 use crate::report::card::Card;
@@ -24,20 +23,24 @@ pub(super) async fn flush(call: &Call<'_>) -> Outcome {
         call.hand_on(Outputs::default());
         return Outcome::Done;
     }
-    let delivered = match call.deliver(spool, &Effort { client: call.client.clone(), limit: None }).await {
+    let delivered = match call
+        .deliver(spool, &Effort { client: call.client.clone(), limit: None, patience: call.settings.waiting.timeout })
+        .await
+    {
         Ok(delivered) => delivered,
         Err(problem) => {
-            complain(call.console, &[format!("What is kept cannot be delivered: {problem}.")]);
+            let message =
+                format!("{problem}.\nNext: mend that, then run 'versioner flush' again. What is kept stays there.");
+            call.console.annotate(Level::Error, "What is kept cannot be delivered", &message);
             call.hand_on(Outputs::default());
             return Outcome::Misconfigured;
         }
     };
-    for (whose, count) in &delivered.others {
-        call.console.line(&format!("left alone in {place}: {} of another API key, {whose}", events(*count)));
-    }
+    call.name_others(&delivered);
     let left = delivered.left.len() + delivered.newer;
     if left == 0 {
-        call.console.line(&format!("delivered {}; nothing is left in {place}", events(delivered.count)));
+        let left = if delivered.others.is_empty() { "nothing is left" } else { "nothing of this API key is left" };
+        call.console.line(&format!("delivered {}; {left} in {place}", events(delivered.count)));
         let outcome = (delivered.count > 0).then_some("recorded");
         call.hand_on(Outputs { outcome, ..Outputs::default() });
         return Outcome::Done;

@@ -23,6 +23,8 @@ pub(super) struct Effort {
     pub(super) client: Client,
     /// The longest for all of it.
     pub(super) limit: Option<Duration>,
+    /// The longest that is waited for another process which delivers.
+    pub(super) patience: Duration,
 }
 
 /// What came of delivering.
@@ -42,22 +44,28 @@ pub(super) struct Delivered {
 /// So many in a row that the server does not take mean that it takes none.
 const MOST_FAILURES: usize = 3;
 
-/// The longest that is waited for another process which delivers, where nothing else is the limit.
-const OTHERS_TAKE: Duration = Duration::from_secs(300);
-
 /// Before an event, what is kept gets one try and this long.
 pub(super) const BEFORE_AN_EVENT: Duration = Duration::from_secs(10);
 
 impl Call<'_> {
-    /// Delivers what is kept before an event is sent, within `limit`. What fails is not worth more than a line: the event
-    /// itself will tell of it.
-    pub(super) async fn flush_before(&self, limit: Duration) -> Vec<Scope> {
+    /// Delivers what is kept before the event `body` is sent, within `limit`. What fails is not worth more than a line: the
+    /// event itself will tell of it.
+    pub(super) async fn flush_before(
+        &self,
+        limit: Duration,
+        subject: Subject<'_>,
+        body: &Map<String, Value>,
+    ) -> Vec<Scope> {
         let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_empty()) else {
             return Vec::new();
         };
-        let effort = Effort { client: self.client.hurried(limit), limit: Some(limit) };
+        // Another process that delivers is waited for only where this event must come after what it delivers.
+        let after = || spool.waiting().is_ok_and(|waiting| scopes(&waiting).contains(&Scope::of(body)));
+        let patience = if !subject.is_gate() && after() { limit } else { Duration::ZERO };
+        let effort = Effort { client: self.client.hurried(limit), limit: Some(limit), patience };
         match self.deliver(spool, &effort).await {
             Ok(delivered) => {
+                self.name_others(&delivered);
                 if let (count @ 1.., Some(failure)) = (delivered.left.len(), &delivered.failure) {
                     self.console.line(&format!("{} kept before could not be delivered yet: {failure}", events(count)));
                 }
@@ -65,15 +73,33 @@ impl Call<'_> {
             }
             Err(problem) => {
                 self.console.warn(&format!("What was kept before cannot be delivered: {problem}."));
-                Vec::new()
+                // Its order holds all the same, as far as it can be read.
+                spool.waiting().map(|waiting| scopes(&waiting)).unwrap_or_default()
             }
+        }
+    }
+
+    /// Names the keys that others' events wait for.
+    pub(super) fn name_others(&self, delivered: &Delivered) {
+        for (whose, count) in &delivered.others {
+            self.console.line(&format!("left alone in spool_dir: {} of another API key, {whose}", events(*count)));
+        }
+    }
+
+    /// `body` as it may lie on a disk: nothing keeps the user from putting the key into the metadata.
+    pub(super) fn without_key(&self, body: &Map<String, Value>) -> Map<String, Value> {
+        let text = Value::Object(body.clone()).to_string();
+        let scrubbed = self.console.scrub(&text);
+        match serde_json::from_str(&scrubbed) {
+            Ok(Value::Object(scrubbed)) if scrubbed != *body => scrubbed,
+            _ => body.clone(),
         }
     }
 
     /// Delivers what is kept, in order for each product and environment.
     pub(super) async fn deliver(&self, spool: &Spool, effort: &Effort) -> Result<Delivered, String> {
         let deadline = effort.limit.map(|limit| Instant::now() + limit);
-        let Some(_lock) = spool.delivering(effort.limit.unwrap_or(OTHERS_TAKE)).await? else {
+        let Some(_lock) = spool.delivering(effort.patience).await? else {
             let left = scopes(&spool.waiting()?);
             let failure = Some("another process is delivering, and has not ended".to_owned());
             return Ok(Delivered { left, failure, ..Delivered::default() });
@@ -98,13 +124,18 @@ impl Call<'_> {
                 }
                 Some(Verdict::Recorded(_)) => {
                     failures = 0;
-                    spool.delivered(&name)?;
                     delivered.count += 1;
                     self.console.line(&format!(
                         "delivered late: {}, of {}",
                         spelled(&event),
                         shown(&event.occurred_at)
                     ));
+                    if let Err(problem) = spool.delivered(&name) {
+                        self.console.warn(&format!("It will be delivered again, for it cannot be removed: {problem}."));
+                        // Behind it, so that its second delivery is not the last word.
+                        delivered.failure = Some(problem);
+                        delivered.left.push(scope);
+                    }
                 }
                 Some(Verdict::Refused(refusal)) if !refusal.may_pass() => {
                     self.set_aside(spool, &name, &format!("The server refuses {}", spelled(&event)), &words(&refusal));
@@ -117,15 +148,15 @@ impl Call<'_> {
                     // A permission may be missing for one product alone; anything else is the same for all.
                     failures = if refusal.status == 403 { failures + 1 } else { MOST_FAILURES };
                     let why = words(&refusal);
-                    delivered.failure = Some(why.clone());
-                    spool.failed_again(&name, &event, why)?;
+                    self.failed_again(spool, &name, &event, &why);
+                    delivered.failure = Some(why);
                     delivered.left.push(scope);
                 }
                 Some(Verdict::Unreachable(unreached)) => {
                     // Where nobody answers, nobody will answer the next one.
                     failures = if unreached.status.is_some() { failures + 1 } else { MOST_FAILURES };
-                    delivered.failure = Some(unreached.what.clone());
-                    spool.failed_again(&name, &event, unreached.what)?;
+                    self.failed_again(spool, &name, &event, &unreached.what);
+                    delivered.failure = Some(unreached.what);
                     delivered.left.push(scope);
                 }
             }
@@ -143,8 +174,15 @@ impl Call<'_> {
         }
     }
 
+    /// Notes a try that failed. It is a remark on the event: without it, the event is as good.
+    fn failed_again(&self, spool: &Spool, name: &str, event: &Kept, why: &str) {
+        if let Err(problem) = spool.failed_again(name, event, self.console.scrub(why)) {
+            self.console.verbose(|| format!("that it failed is not noted: {problem}"));
+        }
+    }
+
     fn set_aside(&self, spool: &Spool, name: &str, what: &str, why: &str) {
-        match spool.set_aside(name, &format!("{what}: {why}")) {
+        match spool.set_aside(name, &self.console.scrub(&format!("{what}: {why}"))) {
             Ok(path) => self.console.warn(&format!(
                 "{what}: {why}. It is set aside in {}, and not tried again. To deliver it after all, move it back to {}.",
                 shown(&path.display().to_string()),
@@ -177,8 +215,8 @@ impl Call<'_> {
             _ => return Fate::Lost("no setting and no home directory tells where".to_owned()),
         };
         let Some(spool) = &self.spool else { return Fate::Answered };
-        let kept =
-            Kept::new(subject.described.event_type, body.clone(), answer.key.clone(), Clock::system().now(), why);
+        let (body, why) = (self.without_key(body), self.console.scrub(&why));
+        let kept = Kept::new(subject.described.event_type, body, answer.key.clone(), Clock::system().now(), why);
         match spool.keep(&kept).await {
             Ok(()) => Fate::Kept(Keepsake { place: shown(&spool.path().display().to_string()), lifetime }),
             Err(problem) => Fate::Lost(problem),

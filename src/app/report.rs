@@ -9,7 +9,7 @@ use crate::api::reply::Verdict;
 use crate::clock::Clock;
 use crate::event::{Payload, add_metadata};
 use crate::gate::wait::{End, Wait};
-use crate::journal::Entry;
+use crate::journal::{Entry, Start};
 use crate::outcome::Outcome;
 use crate::report::Fate;
 use crate::report::outputs::Outputs;
@@ -41,20 +41,35 @@ pub(super) async fn event(
     mut body: Map<String, Value>,
 ) -> (Outcome, Outputs, bool) {
     call.console.line(&subject.line());
-    let held = call.flush_before(BEFORE_AN_EVENT).await;
-    let mut started = None;
-    if subject.is_gate() {
-        started = call.note_start(&body);
-    } else {
-        call.add_unrecorded_start(subject, &mut body);
-    }
     let mut wait = Wait::default();
     let mut signals = Signals::listen(STOP);
+    let flushed = tokio::select! {
+        biased;
+        signal = signals.next_stop() => Err(signal),
+        held = call.flush_before(BEFORE_AN_EVENT, subject, &body) => Ok(held),
+    };
+    let held = match flushed {
+        Ok(held) => held,
+        Err(signal) => {
+            let outputs = call.tell_interrupted(subject, &wait, signal);
+            return (Outcome::Interrupted { signal: signal.number }, outputs, false);
+        }
+    };
+    let (mut started, mut noted) = (None, Vec::new());
+    if subject.is_gate() {
+        started = call.note_start(&body);
+    } else if subject.described.status.value.is_end() {
+        noted = call.noted(subject, &body);
+        // Where the server does not know when this deployment began, its end says so.
+        if let Some(entry) = noted.iter().find(|entry| entry.open.start == Start::Sent) {
+            add_metadata(&mut body, "vi_started_at", entry.open.started_at.clone());
+        }
+    }
     // The rules are always asked; everything else keeps its order.
     let asked = if !subject.is_gate() && held.contains(&Scope::of(&body)) {
         Ok((held_back(), End::Answered))
     } else {
-        call.ask(subject, &body, &mut wait, &mut signals).await
+        call.ask(subject, &body, &mut wait, started.as_mut(), &mut signals).await
     };
     let (answer, end) = match asked {
         Ok(asked) => asked,
@@ -71,9 +86,10 @@ pub(super) async fn event(
     let lenient = subject.excuses(&answer.verdict) && wait.block.is_none();
     let recorded = matches!(answer.verdict, Verdict::Recorded(_));
     if let Some(mut entry) = started {
-        call.note_answer(&mut entry, &answer, lenient);
-    } else if subject.described.status.value.is_end() && (recorded || matches!(fate, Fate::Kept(_))) {
-        call.note_end(subject, &body);
+        call.note_answer(&mut entry, &answer, &wait, lenient);
+    }
+    if recorded || matches!(fate, Fate::Kept(_)) {
+        noted.iter().for_each(|entry| call.forget(entry));
     }
     (outcome(&answer, &fate), outputs, lenient)
 }
@@ -92,26 +108,32 @@ fn outcome(answer: &Answer, fate: &Fate) -> Outcome {
 impl Call<'_> {
     /// Notes that the deployment `body` is about to start, so that `finish` can close it whatever becomes of this process.
     pub(super) fn note_start(&self, body: &Map<String, Value>) -> Option<Entry> {
-        let noted = self.journal.as_ref()?.start(body.clone(), Clock::system().now());
+        let noted = self.journal.as_ref()?.start(self.without_key(body), Clock::system().now());
         noted.map_err(|problem| self.cannot_note(&problem)).ok()
     }
 
     /// Notes what came of the start in `entry`: one that did not come about is forgotten.
-    pub(super) fn note_answer(&self, entry: &mut Entry, answer: &Answer, goes_on: bool) {
-        let Some(journal) = &self.journal else { return };
+    pub(super) fn note_answer(&self, entry: &mut Entry, answer: &Answer, wait: &Wait, goes_on: bool) {
         let open = match &answer.verdict {
             Verdict::Recorded(_) => {
-                if let Err(problem) = journal.recorded(entry) {
-                    self.cannot_note(&problem);
-                }
-                true
+                self.note(entry, Start::Recorded);
+                return;
             }
-            Verdict::Blocked(_) => false,
+            // The last request of a wait may have been recorded without our hearing of it.
+            Verdict::Blocked(_) => wait.unanswered,
             Verdict::Refused(_) => goes_on,
             Verdict::Unreachable(unreached) => goes_on || unreached.may_be_recorded,
         };
-        if !open {
-            self.forget(entry);
+        match open {
+            true => self.note(entry, Start::Sent),
+            false => self.forget(entry),
+        }
+    }
+
+    /// Notes how a start stands.
+    pub(super) fn note(&self, entry: &mut Entry, start: Start) {
+        if let Some(Err(problem)) = self.journal.as_ref().map(|journal| journal.note(entry, start)) {
+            self.cannot_note(&problem);
         }
     }
 
@@ -122,28 +144,10 @@ impl Call<'_> {
         }
     }
 
-    /// Forgets the deployment that the event `body` has closed.
-    fn note_end(&self, subject: Subject<'_>, body: &Map<String, Value>) {
-        for entry in self.noted(subject, body) {
-            self.forget(&entry);
-        }
-    }
-
-    /// Where the server does not know when this deployment began, its end says so.
-    fn add_unrecorded_start(&self, subject: Subject<'_>, body: &mut Map<String, Value>) {
-        if !subject.described.status.value.is_end() {
-            return;
-        }
-        let unrecorded = self.noted(subject, body).into_iter().find(|entry| !entry.open.recorded);
-        if let Some(entry) = unrecorded {
-            add_metadata(body, "vi_started_at", entry.open.started_at);
-        }
-    }
-
     /// What this job has noted of the deployment that `body` is about.
     fn noted(&self, subject: Subject<'_>, body: &Map<String, Value>) -> Vec<Entry> {
         let journal = self.journal.as_ref().filter(|_| subject.described.event_type == EventType::Deployment);
-        journal.map(|journal| journal.matching(body).unwrap_or_default()).unwrap_or_default()
+        journal.and_then(|journal| journal.matching(body).ok()).map(|(entries, _)| entries).unwrap_or_default()
     }
 
     fn cannot_note(&self, problem: &str) {

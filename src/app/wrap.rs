@@ -17,7 +17,7 @@ use crate::report::outputs::Outputs;
 use crate::run::script::Script;
 use crate::run::{Changes, Ended, REPORT_AFTER, Running};
 use crate::settings::said::Source;
-use crate::settings::{Described, Keeping, Sourced};
+use crate::settings::{Described, Sourced};
 use crate::signals::{Signal, Signals, WRAPPED, ignored};
 use crate::spool::Scope;
 use crate::status::Status;
@@ -94,25 +94,25 @@ fn listen() -> Signals {
 /// The outcome of the whole call, if it may not.
 async fn gate(call: &Call<'_>, described: &Described, signals: &mut Signals) -> Result<Passed, Outcome> {
     let subject = call.subject(described, true);
+    let body = Payload::new(described, Clock::system().now()).to_map();
     let signal = tokio::select! {
         biased;
         signal = signals.next_stop() => Some(signal),
-        _ = call.flush_before(BEFORE_AN_EVENT) => None,
+        _ = call.flush_before(BEFORE_AN_EVENT, subject, &body) => None,
     };
     if let Some(signal) = signal {
         return Err(interrupted(call, described, None, &Wait::default(), signal).await);
     }
-    let body = Payload::new(described, Clock::system().now()).to_map();
     let mut entry = call.note_start(&body);
     let mut wait = Wait::default();
-    let (answer, end) = match call.ask(subject, &body, &mut wait, signals).await {
+    let (answer, end) = match call.ask(subject, &body, &mut wait, entry.as_mut(), signals).await {
         Ok(asked) => asked,
         Err(signal) => return Err(interrupted(call, described, entry, &wait, signal).await),
     };
     let outputs = call.tell(subject, &answer, &wait, &end, &Fate::Answered);
     let excused = subject.excuses(&answer.verdict) && wait.block.is_none();
     if let Some(entry) = &mut entry {
-        call.note_answer(entry, &answer, excused);
+        call.note_answer(entry, &answer, &wait, excused);
     }
     let stop = match &answer.verdict {
         Verdict::Recorded(_) => None,
@@ -125,11 +125,34 @@ async fn gate(call: &Call<'_>, described: &Described, signals: &mut Signals) -> 
         None => Ok(Passed { entry, recorded: matches!(answer.verdict, Verdict::Recorded(_)), outputs }),
         Some(outcome) => {
             call.console.line("the command was not run");
+            if may_be_open(&answer, &wait) {
+                take_back(call, described, entry, outputs.clone()).await;
+            }
             call.hand_on(outputs);
             // Nothing excuses a deployment that did not take place.
             Err(Outcome::Wrapped { code: outcome.exit_code(true) })
         }
     }
+}
+
+/// Whether the server may have recorded a start of which we heard nothing.
+fn may_be_open(answer: &Answer, wait: &Wait) -> bool {
+    match &answer.verdict {
+        Verdict::Blocked(_) => wait.unanswered,
+        Verdict::Unreachable(unreached) => unreached.may_be_recorded && unreached.status.is_none(),
+        Verdict::Recorded(_) | Verdict::Refused(_) => false,
+    }
+}
+
+/// Tells the server that nothing came of a start that it may have recorded. Gives the outputs.
+async fn take_back(call: &Call<'_>, described: &Described, entry: Option<Entry>, outputs: Outputs) -> Outputs {
+    let passed = Passed { entry, recorded: false, outputs };
+    let wrapped = Wrapped { call, described, passed, started: Instant::now(), started_at: Clock::system().now() };
+    let (told, outputs) = wrapped.report(Status::Aborted, None, Haste::Short).await;
+    if told.is_settled() {
+        wrapped.close();
+    }
+    outputs
 }
 
 /// A signal came before the command began: a start that the server may have recorded is taken back.
@@ -144,11 +167,7 @@ async fn interrupted(
     let mut outputs = call.tell_interrupted(subject, wait, signal);
     let code = Outcome::Interrupted { signal: signal.number }.exit_code(true);
     if wait.unanswered {
-        let passed = Passed { entry, recorded: false, outputs: outputs.clone() };
-        let wrapped = Wrapped { call, described, passed, started: Instant::now(), started_at: Clock::system().now() };
-        let (_, reported) = wrapped.report(Status::Aborted, None, Haste::Short).await;
-        outputs = Outputs { gate: Some("not_checked"), ..reported };
-        wrapped.close();
+        outputs = Outputs { gate: Some("not_checked"), ..take_back(call, described, entry, outputs).await };
     } else if let Some(entry) = &entry {
         call.forget(entry);
     }
@@ -169,6 +188,21 @@ struct Wrapped<'a> {
 struct Told {
     verdict: Verdict,
     kept: bool,
+    excused: bool,
+}
+
+impl Told {
+    /// Whether the server knows of it, or will.
+    fn is_settled(&self) -> bool {
+        self.kept || matches!(self.verdict, Verdict::Recorded(_))
+    }
+}
+
+/// A last event that is on its way, or has gone it, and of which nobody has been told.
+struct Sent {
+    described: Described,
+    answer: Answer,
+    fate: Fate,
 }
 
 impl Wrapped<'_> {
@@ -187,20 +221,15 @@ impl Wrapped<'_> {
             let (told, outputs) = self.report(Status::Aborted, None, Haste::Short).await;
             return self.end(code, &told, outputs);
         }
-        // As long as this is held, nobody else closes what we are going to close.
-        let held =
-            self.passed.entry.as_ref().zip(self.call.journal.as_ref()).map(|(entry, journal)| journal.hold(entry));
         let running = Running::start(words, &self.changes(), self.call.settings.wrapping.stop_timeout);
-        let outcome = match running {
+        match running {
             Ok(running) => self.accompany(running, signals).await,
             Err(problem) => {
                 self.call.console.annotate(Level::Error, "The command could not be started", &problem.what);
                 let (told, outputs) = self.report(Status::Failed, Some(problem.exit_code), Haste::None(signals)).await;
                 self.end(problem.exit_code, &told, outputs)
             }
-        };
-        drop(held);
-        outcome
+        }
     }
 
     /// Stays with the command until it ends, and reports that.
@@ -208,9 +237,9 @@ impl Wrapped<'_> {
         let (ended, early) = match running.end_or_overdue(signals).await {
             Some(ended) => (ended, None),
             None => {
-                let reported = self.report(Status::Aborted, None, Haste::Short);
-                let (reported, ended) = tokio::join!(reported, running.end(signals));
-                (ended, Some(reported))
+                let sent = self.deliver(Status::Aborted, None, Haste::Short);
+                let (sent, ended) = tokio::join!(sent, running.end(signals));
+                (ended, Some(sent))
             }
         };
         let code = ended.exit_code();
@@ -220,11 +249,13 @@ impl Wrapped<'_> {
         }
         let status = status_of(ended, stopping.is_some());
         let haste = if stopping.is_some() { Haste::Short } else { Haste::None(signals) };
+        // People are told once nothing runs any more: showing things must not hold up a kill.
+        let early = early.map(|sent| (sent.described.status.value.clone(), self.tell(sent, Some(code))));
         let (told, outputs) = match early {
-            Some((told, outputs)) if status == Status::Aborted => (told, outputs),
+            Some((told_status, told)) if told_status == status => told,
             _ => self.report(status, Some(code), haste).await,
         };
-        self.end(code, &told, Outputs { exit_code: Some(code), ..outputs })
+        self.end(code, &told, outputs)
     }
 
     /// What the command's environment has that ours has not, and the other way round.
@@ -248,6 +279,12 @@ impl Wrapped<'_> {
 
     /// Reports that the deployment stands at `status`, and tells people.
     async fn report(&self, status: Status, exit_code: Option<u8>, haste: Haste<'_>) -> (Told, Outputs) {
+        let sent = self.deliver(status, exit_code, haste).await;
+        self.tell(sent, exit_code)
+    }
+
+    /// Sends that the deployment stands at `status`, and keeps it where that fails.
+    async fn deliver(&self, status: Status, exit_code: Option<u8>, haste: Haste<'_>) -> Sent {
         let described = self.described.at(Sourced { value: status, source: Source::Subcommand("run") });
         let subject = self.call.subject(&described, true);
         let mut body = Payload::new(&described, Clock::system().now()).to_map();
@@ -262,9 +299,15 @@ impl Wrapped<'_> {
             add_metadata(&mut body, "vi_started_at", stamp(self.started_at));
         }
         let answer = self.send(&described, &body, haste).await;
-        let wait = Wait::default();
-        let fate = self.call.keep(subject, &body, &answer, &wait).await;
-        let told = self.call.tell(subject, &answer, &wait, &End::Answered, &fate);
+        let fate = self.call.keep(subject, &body, &answer, &Wait::default()).await;
+        Sent { described, answer, fate }
+    }
+
+    /// Tells people what became of the last event, and gives the outputs.
+    fn tell(&self, sent: Sent, exit_code: Option<u8>) -> (Told, Outputs) {
+        let Sent { described, answer, fate } = sent;
+        let subject = self.call.subject(&described, true);
+        let told = self.call.tell(subject, &answer, &Wait::default(), &End::Answered, &fate);
         let outputs = Outputs {
             gate: self.passed.outputs.gate,
             waited_seconds: self.passed.outputs.waited_seconds,
@@ -277,7 +320,8 @@ impl Wrapped<'_> {
             }),
             ..told
         };
-        (Told { verdict: answer.verdict, kept: matches!(fate, Fate::Kept(_)) }, outputs)
+        let excused = matches!(fate, Fate::Answered) && subject.excuses(&answer.verdict);
+        (Told { verdict: answer.verdict, kept: matches!(fate, Fate::Kept(_)), excused }, outputs)
     }
 
     /// Sends the last event: with the patience of any event until a signal comes, from then on in haste.
@@ -312,7 +356,8 @@ impl Wrapped<'_> {
         described: &Described,
         body: &Map<String, Value>,
     ) -> Answer {
-        if self.call.flush_before(flush).await.contains(&Scope::of(body)) {
+        let subject = self.call.subject(described, true);
+        if self.call.flush_before(flush, subject, body).await.contains(&Scope::of(body)) {
             return held_back();
         }
         let sending = Sending { event_type: described.event_type, body, key: None };
@@ -322,17 +367,12 @@ impl Wrapped<'_> {
     /// Hands on the outputs, and gives the outcome of a command that ended with `code`.
     fn end(&self, code: u8, told: &Told, outputs: Outputs) -> Outcome {
         self.call.hand_on(outputs);
-        let recorded = matches!(told.verdict, Verdict::Recorded(_));
-        if recorded || told.kept {
+        if told.is_settled() {
             self.close();
         }
-        let strict = self.call.settings.fail_on_api_error;
-        let unwanted = matches!(self.call.settings.keeping, Keeping::Off) && !strict;
         let lost = match &told.verdict {
-            _ if recorded || told.kept => 0,
-            Verdict::Refused(_) if strict => Outcome::Refused.exit_code(true),
-            Verdict::Unreachable(_) if unwanted => 0,
-            Verdict::Refused(refusal) if unwanted && refusal.may_pass() => 0,
+            _ if told.is_settled() || told.excused => 0,
+            Verdict::Refused(_) if self.call.settings.fail_on_api_error => Outcome::Refused.exit_code(true),
             _ => Outcome::Lost.exit_code(true),
         };
         Outcome::Wrapped { code: if code == 0 { lost } else { code } }

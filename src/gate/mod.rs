@@ -63,6 +63,13 @@ impl Rules {
         }
     }
 
+    /// The same, but that nothing is waited for.
+    #[must_use]
+    pub fn never(&self) -> Self {
+        let fail = Reaction::Fail;
+        Self { on_conflict: fail, on_window: fail, on_approval: fail, on_soak: fail, on_flow: fail, ..self.clone() }
+    }
+
     /// How much of the wait is kept for its last request, so that it is made before the deadline and answered by it.
     #[must_use]
     pub fn reserve(&self) -> Duration {

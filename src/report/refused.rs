@@ -100,6 +100,9 @@ fn kept_title(subject: Subject<'_>) -> String {
 
 fn excuse(card: &mut Card, subject: Subject<'_>, severity: Severity<'_>) {
     match severity {
+        Severity::Fails if subject.wrapped && !subject.is_gate() => card.lead.push(
+            "The command has ended; what is missing is the record of its end, which was not kept either.".to_owned(),
+        ),
         Severity::Fails => {}
         Severity::Excused => {
             let gate = if subject.is_gate() { " No rule was asked whether this deployment may begin." } else { "" };
@@ -118,6 +121,13 @@ fn excuse(card: &mut Card, subject: Subject<'_>, severity: Severity<'_>) {
                      delivers it first. To deliver it sooner: versioner flush"
                         .to_owned(),
                 ),
+                Lifetime::Machine => (
+                    "as long as this machine or container, which may end with the job".to_owned(),
+                    "The next event from this machine delivers it first, as does 'versioner flush' in a last step. To keep it \
+                     beyond the job, set spool_dir to a directory that lasts, such as a volume or a cache, and run 'versioner \
+                     flush' there."
+                        .to_owned(),
+                ),
                 Lifetime::Job(variable) => (
                     format!("until the job ends: the CI system empties {variable} then"),
                     "The next event of this job delivers it first, as does 'versioner flush' in a last step. To keep it \
@@ -131,7 +141,8 @@ fn excuse(card: &mut Card, subject: Subject<'_>, severity: Severity<'_>) {
         Severity::Lost(why) => {
             card.lead.push(format!("The event is NOT recorded, and could not be kept for later either: {why}."));
             card.next.push(
-                "Make that directory writable, or name another one in spool_dir. (spool_dir set to off keeps nothing.)"
+                "Mend that, or name another directory in spool_dir; 'versioner flush' delivers what is kept already. (spool_dir set \
+                 to off keeps nothing.)"
                     .to_owned(),
             );
         }

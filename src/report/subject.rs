@@ -3,8 +3,9 @@
 //! Owns: naming the event and links to the console. Does not own: what happened to it.
 
 use crate::api::reply::Verdict;
+use crate::gate::Rules;
 use crate::settings::said::Source;
-use crate::settings::{Described, EventType, Settings};
+use crate::settings::{Described, EventType, Keeping, Settings};
 use crate::text::{shell, shown};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
@@ -18,6 +19,8 @@ pub struct Subject<'a> {
     pub described: &'a Described,
     /// Whether it belongs to a command that is wrapped.
     pub wrapped: bool,
+    /// Whether and how long a block of it is waited for.
+    pub rules: &'a Rules,
 }
 
 impl<'a> Subject<'a> {
@@ -79,8 +82,10 @@ impl<'a> Subject<'a> {
             Verdict::Recorded(_) | Verdict::Unreachable(_) => true,
             Verdict::Blocked(_) => false,
             // What is wrong with the deployment itself stays wrong however often it is sent: it must not begin.
-            Verdict::Refused(refusal) => !(self.wrapped && self.is_gate()) || refusal.may_pass(),
+            Verdict::Refused(refusal) => !self.wrapped || refusal.may_pass(),
         };
+        // The end of what was wrapped is delivered or kept, or its loss is said, unless nobody wants it kept.
+        let needed = needed || self.wrapped && !self.is_gate() && !matches!(self.settings.keeping, Keeping::Off);
         !self.settings.fail_on_api_error && !needed && pardonable
     }
 

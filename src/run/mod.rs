@@ -9,7 +9,7 @@ pub mod script;
 mod system;
 
 use crate::signals::{Signal, Signals};
-use crate::text::shown;
+use crate::text::{shell, shown};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{Child, Command};
@@ -86,13 +86,25 @@ impl Running {
     pub fn start(words: &[OsString], changes: &Changes<'_>, stop_timeout: Duration) -> Result<Self, NotStarted> {
         let (program, arguments) =
             words.split_first().ok_or_else(|| NotStarted { exit_code: 127, what: "there is no command".to_owned() })?;
+        let start = |mut command: Command| {
+            for name in &changes.removed {
+                command.env_remove(name);
+            }
+            command.envs(changes.added.iter().map(|(name, value)| (name, value)));
+            Process::start(command)
+        };
         let mut command = Command::new(program);
         command.args(arguments);
-        for name in &changes.removed {
-            command.env_remove(name);
-        }
-        command.envs(changes.added.iter().map(|(name, value)| (name, value)));
-        let process = Process::start(command).map_err(|error| not_started(program, &error))?;
+        let started = start(command).or_else(|error| match is_script_without_shell(program, &error) {
+            // As every shell does with a file that the system does not take for a program.
+            true => {
+                let mut shell = Command::new("/bin/sh");
+                shell.arg(program).args(arguments);
+                start(shell)
+            }
+            false => Err(error),
+        });
+        let process = started.map_err(|error| not_started(program, &error))?;
         Ok(Self { process, stop_timeout, stopping: None, killed: false })
     }
 
@@ -163,8 +175,14 @@ async fn due(at: Option<Instant>) {
     }
 }
 
+/// Whether `program` is a path to a file that merely does not say which shell reads it.
+fn is_script_without_shell(program: &OsStr, error: &io::Error) -> bool {
+    const ENOEXEC: i32 = 8;
+    cfg!(unix) && error.raw_os_error() == Some(ENOEXEC) && program.as_encoded_bytes().contains(&b'/')
+}
+
 fn not_started(program: &OsStr, error: &io::Error) -> NotStarted {
-    let program = shown(&program.to_string_lossy());
+    let program = shell(&shown(&program.to_string_lossy()));
     let (exit_code, advice) = match error.kind() {
         io::ErrorKind::NotFound => {
             (127, "Check its name, that it is on the PATH, and that the interpreter in its first line exists")

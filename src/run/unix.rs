@@ -3,23 +3,31 @@
 use super::{Child, Command, Ended};
 use crate::signals::Signal;
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use tokio::task::JoinHandle;
+
+/// Whether this process belongs to the group in front of a terminal, whose programs may ask for a password on it.
+fn is_in_front() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| {
+        rustix::termios::tcgetpgrp(terminal).is_ok_and(|front| front == rustix::process::getpgrp())
+    })
+}
 
 /// A child.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     pid: Pid,
-    /// Whether it leads a group of its own. Not on a terminal: only the group in front may read from it.
+    /// Whether it leads a group of its own. Not in front of a terminal: only the group in front may read from that.
     own_group: bool,
     waiting: JoinHandle<()>,
 }
 
 impl Process {
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
-        let own_group = !io::stdin().is_terminal();
+        let own_group = !is_in_front();
         if own_group {
             command.process_group(0);
         }

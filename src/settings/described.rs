@@ -8,6 +8,7 @@ use super::{Action, from_subcommand};
 use crate::ci::remote::clean_url;
 use crate::ci::{Context, Found};
 use crate::cli::Command;
+use crate::event::{LARGEST_METADATA, metadata_size};
 use crate::status::Status;
 use crate::when;
 use serde_json::{Map, Value};
@@ -104,8 +105,6 @@ impl Described {
     }
 }
 
-/// The API stores at most this much metadata with an event.
-const LARGEST_METADATA: usize = 100 * 1024;
 const TIMES: &str = "a time such as 2025-10-28T15:00:00Z (RFC 3339)";
 
 pub(super) fn read(
@@ -279,7 +278,7 @@ fn warn_of_unknown(status: &Sourced<Status>, warnings: &mut Vec<String>) {
 fn metadata(resolver: &mut Resolver<'_>, context: &Context, warnings: &mut Vec<String>) -> Option<Map<String, Value>> {
     let names = ["metadata", "extra_metadata"];
     let object = |text: &str| match serde_json::from_str(text) {
-        Ok(Value::Object(map)) if size(&map) <= LARGEST_METADATA => Some(map),
+        Ok(Value::Object(map)) if metadata_size(&map) <= LARGEST_METADATA => Some(map),
         _ => None,
     };
     let said = resolver.said.pick(&names).map(|given| given.value.clone());
@@ -296,15 +295,11 @@ fn metadata(resolver: &mut Resolver<'_>, context: &Context, warnings: &mut Vec<S
     let user = given.map(|given| given.value).unwrap_or_default();
     let mut merged = context.metadata.clone();
     merged.extend(user.clone());
-    if size(&merged) > LARGEST_METADATA {
+    if metadata_size(&merged) > LARGEST_METADATA {
         warnings.push("metadata leaves no room for the keys that are detected (vi_…): they are left out.".to_owned());
         return Some(user);
     }
     Some(merged)
-}
-
-fn size(map: &Map<String, Value>) -> usize {
-    serde_json::to_string(map).map_or(usize::MAX, |text| text.len())
 }
 
 /// A person who starts a run by hand often means another version than the commit the run happens to be on.

@@ -4,6 +4,7 @@
 
 use super::resolver::Resolver;
 use super::said::Source;
+use crate::ci::job;
 use crate::env::Env;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,8 @@ pub enum Keeping {
 pub enum Lifetime {
     /// Until somebody removes them.
     Lasting,
+    /// As long as the machine: of a CI system's machines, nobody knows how long that is.
+    Machine,
     /// Until the job ends: its temporary directory, named by this variable, is emptied then.
     Job(&'static str),
 }
@@ -35,7 +38,14 @@ pub(super) fn read(resolver: &mut Resolver<'_>, env: &Env) -> Keeping {
         resolver.row("spool_dir", Some((given.value.clone(), given.source)));
         return match given.value.to_ascii_lowercase().as_str() {
             "off" | "none" => Keeping::Off,
-            _ => Keeping::In(PathBuf::from(given.value), Lifetime::Lasting),
+            _ => {
+                let path = given_path(&given.value, env);
+                let lifetime = TEMPORARY
+                    .into_iter()
+                    .find(|name| env.get(name).is_some_and(|temporary| path.starts_with(temporary)))
+                    .map_or(Lifetime::Lasting, Lifetime::Job);
+                Keeping::In(path, lifetime)
+            }
         };
     }
     let (keeping, from) = default(env);
@@ -47,6 +57,15 @@ pub(super) fn read(resolver: &mut Resolver<'_>, env: &Env) -> Keeping {
     keeping
 }
 
+/// The path that `given` means to the next step as well, which may run in another directory.
+fn given_path(given: &str, env: &Env) -> PathBuf {
+    match (given.strip_prefix("~/"), env.home()) {
+        // As the shell would have had it, had it seen it.
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => std::path::absolute(given).unwrap_or_else(|_| PathBuf::from(given)),
+    }
+}
+
 fn default(env: &Env) -> (Keeping, &'static str) {
     let absolute = |name: &str| env.get(name).map(Path::new).filter(|path| path.is_absolute());
     for name in TEMPORARY {
@@ -54,14 +73,15 @@ fn default(env: &Env) -> (Keeping, &'static str) {
             return (Keeping::In(path.join("versioner"), Lifetime::Job(name)), name);
         }
     }
+    let lifetime = if job::identity(env).is_some() { Lifetime::Machine } else { Lifetime::Lasting };
     // The XDG Base Directory Specification; Windows has a variable of its own.
     for name in ["XDG_STATE_HOME", "LOCALAPPDATA"] {
         if let Some(path) = absolute(name) {
-            return (Keeping::In(path.join("versioner"), Lifetime::Lasting), name);
+            return (Keeping::In(path.join("versioner"), lifetime), name);
         }
     }
     match env.home() {
-        Some(home) => (Keeping::In(home.join(".local/state/versioner"), Lifetime::Lasting), "the home directory"),
+        Some(home) => (Keeping::In(home.join(".local/state/versioner"), lifetime), "the home directory"),
         None => (Keeping::Nowhere, ""),
     }
 }

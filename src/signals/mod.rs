@@ -23,6 +23,11 @@ const fn stop(name: &'static str, number: u8) -> Signal {
     Signal { name, number, stops: true }
 }
 
+#[cfg(unix)]
+const fn passed_on(name: &'static str, signal: rustix::process::Signal) -> Signal {
+    Signal { name, number: signal.as_raw() as u8, stops: false }
+}
+
 /// Those that end a call which wraps nothing.
 pub const STOP: &[Signal] = &[stop("SIGINT", 2), stop("SIGTERM", 15)];
 
@@ -32,9 +37,12 @@ pub const WRAPPED: &[Signal] = &[
     stop("SIGINT", 2),
     stop("SIGTERM", 15),
     stop("SIGHUP", 1),
-    Signal { name: "SIGQUIT", number: 3, stops: false },
-    Signal { name: "SIGUSR1", number: rustix::process::Signal::USR1.as_raw() as u8, stops: false },
-    Signal { name: "SIGUSR2", number: rustix::process::Signal::USR2.as_raw() as u8, stops: false },
+    passed_on("SIGQUIT", rustix::process::Signal::QUIT),
+    passed_on("SIGUSR1", rustix::process::Signal::USR1),
+    passed_on("SIGUSR2", rustix::process::Signal::USR2),
+    passed_on("SIGALRM", rustix::process::Signal::ALARM),
+    passed_on("SIGCONT", rustix::process::Signal::CONT),
+    passed_on("SIGWINCH", rustix::process::Signal::WINCH),
 ];
 #[cfg(not(unix))]
 pub const WRAPPED: &[Signal] = STOP;

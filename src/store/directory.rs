@@ -12,6 +12,15 @@ use std::time::{Duration, SystemTime};
 const ABANDONED: Duration = Duration::from_secs(3_600);
 const UNFINISHED: &str = ".unfinished";
 
+/// What a file must outlive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lasting {
+    /// This process.
+    Process,
+    /// A machine that loses its power: it is on the disk before anybody relies on it.
+    Machine,
+}
+
 /// A directory that is there, and ours.
 pub(super) struct Directory {
     path: PathBuf,
@@ -27,10 +36,12 @@ impl Directory {
             Ok(metadata) if !metadata.is_dir() => {
                 Err(failed("cannot be used", path, &io::Error::other("it is not a directory")))
             }
-            Ok(metadata) => match check_owner(&metadata) {
-                Ok(()) => Ok(Some(Self { path: path.to_owned() })),
-                Err(problem) => Err(failed("cannot be used", path, &io::Error::other(problem))),
-            },
+            Ok(metadata) => {
+                match check_owner(&metadata).map_err(io::Error::other).and_then(|()| close(path, &metadata)) {
+                    Ok(()) => Ok(Some(Self { path: path.to_owned() })),
+                    Err(problem) => Err(failed("cannot be used", path, &problem)),
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("cannot be read", path, &error)),
         }
@@ -73,13 +84,15 @@ impl Directory {
         Ok(names)
     }
 
-    /// Writes `content` as `name`: under another name first, down to the disk, and only then under its own.
-    pub(super) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// Writes `content` as `name`: under another name first, and only then under its own.
+    pub(super) fn write(&self, name: &str, content: &[u8], lasting: Lasting) -> io::Result<()> {
         let unfinished = self.path.join(format!("{}{UNFINISHED}", uuid::Uuid::new_v4()));
         let write = || {
             let mut file = private().write(true).create_new(true).open(&unfinished)?;
             file.write_all(content)?;
-            file.sync_all()?;
+            if lasting == Lasting::Machine {
+                file.sync_all()?;
+            }
             fs::rename(&unfinished, self.path.join(name))
         };
         write().inspect_err(|_| {
@@ -87,7 +100,9 @@ impl Directory {
             let _ = fs::remove_file(&unfinished);
         })?;
         // The new name is on the disk once the directory is. Not every file system can do that.
-        if let Ok(directory) = File::open(&self.path) {
+        if lasting == Lasting::Machine
+            && let Ok(directory) = File::open(&self.path)
+        {
             let _ = directory.sync_all();
         }
         Ok(())
@@ -122,19 +137,32 @@ pub(super) fn private() -> OpenOptions {
     OpenOptions::new()
 }
 
-/// Whether what `metadata` is about is ours, and nobody else can change it.
+/// Whether what `metadata` is about is ours.
 ///
 /// # Errors
 /// Says why not.
 #[cfg(unix)]
 pub(super) fn check_owner(metadata: &Metadata) -> Result<(), &'static str> {
     use std::os::unix::fs::MetadataExt as _;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err("it belongs to another user");
+    match metadata.uid() == rustix::process::geteuid().as_raw() {
+        true => Ok(()),
+        false => Err("it belongs to another user"),
     }
-    if metadata.mode() & 0o022 != 0 {
-        return Err("other users may write to it");
+}
+
+/// Sees to it that nobody else may look into our directory, or write to it.
+#[cfg(unix)]
+fn close(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    match metadata.mode() & 0o077 {
+        0 => Ok(()),
+        _ => fs::set_permissions(path, fs::Permissions::from_mode(0o700)),
     }
+}
+
+/// Windows' state directory is the user's own.
+#[cfg(not(unix))]
+fn close(_path: &Path, _metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }
 

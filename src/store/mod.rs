@@ -10,7 +10,7 @@ pub mod seal;
 mod tests;
 
 use crate::text::shown;
-use directory::Directory;
+use directory::{Directory, Lasting};
 use seal::{Opened, Seal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -110,10 +110,28 @@ impl Folder {
     /// # Errors
     /// Says what could not be written, where and why.
     pub fn write<T: Serialize>(&self, name: &str, record: &T) -> Result<(), String> {
+        self.write_lasting(name, record, Lasting::Machine)
+    }
+
+    /// The same for what nobody misses once the machine has lost its power: it takes a tenth of the time.
+    ///
+    /// # Errors
+    /// Says what could not be written, where and why.
+    pub fn note<T: Serialize>(&self, name: &str, record: &T) -> Result<(), String> {
+        self.write_lasting(name, record, Lasting::Process)
+    }
+
+    fn write_lasting<T: Serialize>(&self, name: &str, record: &T, lasting: Lasting) -> Result<(), String> {
         let path = self.path();
         let directory = Directory::make(&self.root, &path)?;
         let sealed = self.seal.close(self.name, record);
-        directory.write(name, &sealed).map_err(|error| failed("cannot be written to", &path, &error))
+        directory.write(name, &sealed, lasting).map_err(|error| failed("cannot be written to", &path, &error))
+    }
+
+    /// A short word that stands for `text`, for the names of files: the same for the same address and key alone.
+    #[must_use]
+    pub fn word_for(&self, text: &str) -> String {
+        self.seal.word_for(text)
     }
 
     /// Removes the record `name`. One that is gone already is removed.
@@ -145,7 +163,8 @@ impl Folder {
         let directory = Directory::make(&self.root, &path)?;
         let failed = |error: io::Error| failed("cannot be written to", &path, &error);
         // The reason first: what is moved without one would be a riddle.
-        directory.write(&format!("{name}.reason"), format!("{reason}\n").as_bytes()).map_err(failed)?;
+        let reason = format!("{reason}\n");
+        directory.write(&format!("{name}.reason"), reason.as_bytes(), Lasting::Machine).map_err(failed)?;
         let moved = path.join(name);
         match fs::rename(self.path().join(name), &moved) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),

@@ -107,8 +107,17 @@ impl Seal {
 
     /// A word that tells this address and key from others, and nothing of the key.
     fn bound_to(&self) -> String {
-        let tag = hmac::sign(&self.key, format!("bound to\n{}", self.api_url).as_bytes());
-        hex(&tag.as_ref()[..16])
+        self.tag(&format!("bound to\n{}", self.api_url), 16)
+    }
+
+    /// A short word that stands for `text`, the same for this address and key alone.
+    #[must_use]
+    pub fn word_for(&self, text: &str) -> String {
+        self.tag(&format!("word for\n{}\n{text}", self.api_url), 8)
+    }
+
+    fn tag(&self, text: &str, bytes: usize) -> String {
+        hex(&hmac::sign(&self.key, text.as_bytes()).as_ref()[..bytes])
     }
 }
 

@@ -367,3 +367,34 @@ fn the_end_of_a_mere_thread_of_the_parent_stops_nothing() {
     assert_eq!(status.code(), Some(0), "{said}");
     assert_eq!(statuses(&sandbox), ["started", "completed"], "{said}");
 }
+
+#[test]
+fn a_slow_agent_of_the_ci_system_delays_no_kill() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::behave(), Reply::status(503).times(9)]);
+    let tools = tempfile::tempdir().unwrap();
+    let call = Versioner::bare();
+    call.program("buildkite-agent", "#!/bin/sh\nexec sleep 300\n");
+    std::fs::copy(call.dir.path().join("buildkite-agent"), tools.path().join("buildkite-agent")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tools.path().display());
+    let settings =
+        [("GITHUB_ACTIONS", "false"), ("BUILDKITE", "true"), ("PATH", path.as_str()), ("VERSIONER_STOP_TIMEOUT", "6s")];
+    let script = "trap '' TERM; echo $$; echo ready; while :; do sleep 0.1; done";
+    let mut job = Job::begin(&sandbox, Above::Nothing, &settings, script);
+    let command = job.line();
+    assert_eq!(job.line(), "ready");
+    let signalled = Instant::now();
+    job.signal("-TERM");
+    // Its end is reported after 5 s, and shown by an agent that never ends; at 6 s it dies all the same.
+    let alive = || Command::new("kill").args(["-0", &command]).stderr(Stdio::null()).status().unwrap().success();
+    while alive() {
+        assert!(signalled.elapsed() < Duration::from_secs(12), "it lives");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    job.signal("-KILL");
+    for process in job.processes() {
+        send("-KILL", &process.to_string());
+    }
+    let (_, said) = job.end();
+    assert_eq!(statuses(&sandbox)[..2], ["started", "aborted"], "{said}");
+}

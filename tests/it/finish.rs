@@ -177,9 +177,78 @@ fn a_run_that_was_killed_is_finished() {
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
     // As long as it lives, it closes its deployment itself.
     let run = job.again(["finish", "--status", "failed"]);
-    assert!(run.stdout.contains("left alone, because 'versioner run' is still at it: 1"), "{}", run.all());
+    assert!(
+        run.stdout.contains("left alone, because another versioner of this job is still at it: 1"),
+        "{}",
+        run.all()
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
     assert_eq!(statuses(&sandbox), ["started", "failed"]);
+}
+
+fn conflict() -> Reply {
+    Reply::status(409)
+        .json(json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT", "message": "in progress"}))
+}
+
+#[test]
+fn a_second_start_that_fails_leaves_the_first_one_open() {
+    for second in [conflict(), Reply::status(401), Reply::status(422)] {
+        let sandbox = Sandbox::start();
+        let mut job = job(&sandbox);
+        assert_eq!(job.again(START).code, 0);
+        sandbox.script([second]);
+        assert_ne!(job.again(START).code, 0);
+        let run = job.again(["finish", "--status", "failed"]);
+        assert_eq!((run.code, last_event(&sandbox)["status"].as_str()), (0, Some("failed")), "{}", run.all());
+        assert!(job.again(["finish", "--status", "failed"]).stdout.contains("nothing is open"));
+    }
+}
+
+#[test]
+fn what_is_merely_blocked_is_not_finished() {
+    for kill in [false, true] {
+        let sandbox = Sandbox::start();
+        sandbox.script([conflict().times(9_999)]);
+        let mut job = job(&sandbox);
+        let mut args = START.to_vec();
+        args.extend(["--on-block", "wait", "--poll-interval", "10m"]);
+        let mut waiting = job.command_with(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(waiting.stdout.take().unwrap()));
+        assert!(lines.map(Result::unwrap).any(|line| line.contains("waiting: ")));
+        if kill {
+            waiting.kill().unwrap();
+            waiting.wait().unwrap();
+        }
+        let run = job.again(["finish", "--status", "failed"]);
+        assert!(run.code == 0 && run.stdout.contains("nothing is open"), "{}", run.all());
+        assert_eq!(run.stdout.contains("still at it: 1"), !kill, "{}", run.all());
+        waiting.kill().unwrap();
+        waiting.wait().unwrap();
+        assert_eq!(statuses(&sandbox), ["started"]);
+    }
+}
+
+#[test]
+fn a_start_that_may_be_recorded_although_the_wait_ended_is_finished() {
+    let sandbox = Sandbox::start();
+    sandbox.script([conflict(), Reply::fault(Fault::Close).times(999)]);
+    let mut job = job(&sandbox).env("VERSIONER_RETRIES", "0");
+    let mut args = START.to_vec();
+    args.extend(["--on-block", "wait", "--poll-interval", "100ms", "--wait-timeout", "1s"]);
+    assert_eq!(job.again(args).code, 5);
+    let run = job.again(["finish", "--status", "failed"]);
+    assert!(!run.stdout.contains("nothing is open"), "{}", run.all());
+}
+
+#[test]
+fn a_finish_never_waits() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("VERSIONER_ON_BLOCK", "wait");
+    assert_eq!(job.again(START).code, 0);
+    sandbox.script([conflict().times(99)]);
+    assert_eq!(job.again(["finish", "--status", "failed"]).code, 5);
+    assert_eq!(sandbox.requests().len(), 2);
 }

@@ -247,7 +247,8 @@ fn one_accounts_events_never_go_out_under_anothers_key() {
     assert_eq!((run.code, sandbox.requests().len(), kept(&call).len()), (0, 0, 1), "{}", run.all());
     assert!(run.stdout.contains("1 event of another API key, sk_demo_"), "{}", run.stdout);
     // Nor does it hold up theirs.
-    assert_eq!(call.again(end_of("production", "9")).code, 0);
+    let run = call.again(end_of("production", "9"));
+    assert!(run.code == 0 && run.stdout.contains("1 event of another API key, sk_demo_"), "{}", run.all());
     assert_eq!(statuses(&sandbox), ["completed"]);
     assert_eq!(last_event(&sandbox)["version"], "9");
 }
@@ -360,4 +361,41 @@ fn a_full_disk_is_said_and_leaves_nothing_half_written() {
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
     assert!(stderr.contains("could not be kept") && stderr.contains(words), "{stderr}");
     assert!(!stdout.contains(".unfinished") && !stdout.contains(".json"), "{stdout}");
+}
+
+#[test]
+fn the_key_is_in_no_file_whatever_the_server_says() {
+    let sandbox = Sandbox::start();
+    let echo =
+        |status: u16| Reply::status(status).json(json!({"detail": format!("bad header: Bearer {}", sandbox.key())}));
+    sandbox.script([echo(401), echo(401), echo(422)]);
+    let mut call = lenient(&sandbox).env("VERSIONER_METADATA", &format!("{{\"mine\": \"{}\"}}", sandbox.key()));
+    assert_eq!(call.again(end_of("production", "1")).code, 0);
+    assert_eq!(kept(&call).len(), 1);
+    assert_eq!(call.again(["flush"]).code, 1);
+    let no_key = |call: &Versioner| {
+        let found =
+            std::process::Command::new("grep").args(["-rlF", sandbox.key()]).arg(call.dir.path()).output().unwrap();
+        assert_eq!(String::from_utf8(found.stdout).unwrap(), "");
+    };
+    no_key(&call);
+    assert_eq!(call.again(["flush"]).code, 0);
+    assert!(call.dir.path().join("state/versioner/set-aside").is_dir());
+    no_key(&call);
+    let mut gate = end_of("production", "2");
+    gate[9] = "started";
+    assert_eq!(call.again(gate).code, 0);
+    assert!(call.dir.path().join("state/versioner/open").is_dir());
+    no_key(&call);
+}
+
+#[test]
+fn a_large_event_is_worth_more_than_remarks_on_it() {
+    let sandbox = Sandbox::start();
+    sandbox.script([Reply::status(503)]);
+    let metadata = format!("{{\"large\":\"{}\"}}", "x".repeat(100 * 1024 - 12));
+    let mut call = lenient(&sandbox).env("VERSIONER_METADATA", &metadata);
+    assert_eq!(call.again(end_of("production", "1")).code, 0);
+    assert_eq!(call.again(["flush"]).code, 0);
+    assert_eq!((statuses(&sandbox).len(), sandbox.requests()[1].reply_status), (2, Some(201)));
 }
