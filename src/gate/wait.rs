@@ -249,3 +249,6 @@ impl<S: Fn(&str)> Progress<'_, S> {
         self.said = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests;
