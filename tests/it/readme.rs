@@ -69,3 +69,51 @@ fn the_outputs_are_the_programs() {
         }
     }
 }
+
+/// The lines of shell that the README hands to Jenkins' `sh`.
+#[cfg(unix)]
+fn jenkins_steps() -> Vec<String> {
+    let readme = readme();
+    let section = readme.split_once("\n## On Jenkins\n").expect("a section on Jenkins").1;
+    let section = section.split("\n## ").next().unwrap();
+    section.lines().filter_map(|line| line.trim().strip_prefix("sh '")?.strip_suffix('\'').map(str::to_owned)).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_steps_for_jenkins_do_what_they_promise() {
+    let steps = jenkins_steps();
+    let [run, finish, started, deploy, ended] = steps.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
+        panic!("{steps:?}")
+    };
+    for (lines, result, expected) in [
+        (vec![run, finish], "SUCCESS", vec!["started", "completed"]),
+        (vec![started, deploy, ended, finish], "SUCCESS", vec!["started", "completed"]),
+        (vec![started, finish], "ABORTED", vec!["started", "aborted"]),
+        (vec![started, finish], "FAILURE", vec!["started", "failed"]),
+    ] {
+        let sandbox = Sandbox::start();
+        let call = Versioner::shell(&sandbox).envs(&[
+            ("JENKINS_URL", "https://ci.example/"),
+            ("BUILD_TAG", "jenkins-shop-7"),
+            ("BUILD_NUMBER", "7"),
+            ("VERSIONER_PRODUCT", "shop"),
+            ("VERSIONER_ENVIRONMENT", "production"),
+            ("RESULT", result),
+        ]);
+        call.program("deploy.sh", "#!/bin/sh\necho deployed\n");
+        let tools = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(crate::support::binary(), tools.path().join("versioner")).unwrap();
+        let path = format!("{}:/usr/bin:/bin", tools.path().display());
+        let plain = call.command();
+        for line in lines {
+            // As Jenkins' `sh` step does.
+            let mut step = std::process::Command::new("/bin/sh");
+            step.args(["-xe", "-c", line]).env_clear().env("PATH", &path).current_dir(call.dir.path());
+            step.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let output = step.output().unwrap();
+            assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(crate::support::statuses(&sandbox), expected);
+    }
+}
