@@ -27,7 +27,7 @@ install_packages() {
   local need missing=()
   # PROGRAM:PACKAGE. The program `time`, not the shell's word: hence `type -P`.
   for need in busybox:busybox curl:curl dash:dash musl-gcc:musl-tools qemu-aarch64-static:qemu-user-static \
-    readelf:binutils script:bsdutils shasum:perl strace:strace time:time wget:wget; do
+    readelf:binutils rsync:rsync script:bsdutils shasum:perl strace:strace time:time wget:wget; do
     type -P "${need%:*}" || missing+=("${need#*:}")
   done
   python3 -c 'import ensurepip' || missing+=(python3-venv)

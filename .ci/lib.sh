@@ -11,6 +11,7 @@ current='before the first step'
 reason='interrupted'
 finished=no
 sandbox_pid=''
+mirror_pid=''
 
 trap 'on_error "$?" "${BASH_COMMAND}" "${BASH_SOURCE[0]}" "${LINENO}"' ERR
 trap on_exit EXIT
@@ -25,6 +26,7 @@ on_error() {
 on_exit() {
   local status=$?
   stop_sandbox
+  [[ -z ${mirror_pid} ]] || kill -- "${mirror_pid}" 2>/dev/null || true
   if [[ ${finished} != yes ]]; then
     printf '\nFAILED in step "%s": %s\n' "${current}" "${reason}"
     exit "$((status == 0 ? 1 : status))"

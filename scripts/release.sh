@@ -42,6 +42,19 @@ main() {
   cd -- "${out}"
   sha256sum -- versioner-* >checksums.txt
   cat -- checksums.txt
+  write_component "${out}/versioner.yml"
+}
+
+# write_component FILE: the GitLab component, with the SHA-256s that it verifies the program by.
+write_component() {
+  local target name sum
+  cp -- "${root}/templates/versioner.yml" "$1"
+  for target in "${targets[@]}"; do
+    name=sha256_${target%%-*}
+    sum=$(sha256sum <"versioner-${target}")
+    sed -i "/^    ${name}:/,/^      default:/ s/default: ''/default: '${sum%% *}'/" -- "$1"
+    grep -q "default: '${sum%% *}'" -- "$1" || fail "templates/versioner.yml has no input ${name} to fill in"
+  done
 }
 
 fail() {

@@ -155,8 +155,13 @@ impl<'a> Call<'a> {
     /// Hands the outputs of the whole call on, once.
     pub(super) fn hand_on(&self, outputs: Outputs) {
         let outputs = outputs.scrubbed(|text| self.console.scrub(text));
-        self.console.hand_on(&outputs.pairs());
+        let pairs = outputs.pairs();
+        // A call that did nothing leaves what an earlier one handed on.
+        if !pairs.is_empty() {
+            self.console.hand_on(&pairs);
+        }
         if let Some(path) = &self.settings.output_file
+            && !pairs.is_empty()
             && let Err(problem) = outputs.append_to(path)
         {
             self.console.warn(&format!("The outputs could not be written: {problem}. Nothing else is affected."));

@@ -317,10 +317,14 @@ fn whenever_a_signal_comes_the_api_hears_an_end_and_nothing_is_left() {
     let sandbox = Sandbox::start();
     let mut rng = fastrand::Rng::with_seed(20_251_028);
     let mut seen = std::collections::BTreeSet::new();
+    // The signals fall into a call's whole life, however long that is on this machine.
+    let started = Instant::now();
+    assert!(Job::begin(&sandbox, Above::Nothing, &[], "sleep 0.1").end().0.success());
+    let span = started.elapsed().mul_f64(1.2);
     for round in 0..60 {
         sandbox.clear_requests();
-        let job = Job::begin(&sandbox, Above::Nothing, &[], "sleep 0.02");
-        std::thread::sleep(Duration::from_micros(rng.u64(0..60_000)));
+        let job = Job::begin(&sandbox, Above::Nothing, &[], "sleep 0.1");
+        std::thread::sleep(span.mul_f64(rng.f64()));
         job.signal("-TERM");
         let state = job.call.dir.path().join("state/versioner/spool");
         // Its directory lives as long as the call.

@@ -252,3 +252,19 @@ fn a_finish_never_waits() {
     assert_eq!(job.again(["finish", "--status", "failed"]).code, 5);
     assert_eq!(sandbox.requests().len(), 2);
 }
+
+#[test]
+fn a_finish_that_finds_nothing_leaves_the_outputs_of_the_run_before_it() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("CI_JOB_STATUS", "success");
+    assert_eq!(
+        job.again(["run", "--product", "shop", "--version", "1", "--environment", "production", "--", "/bin/true"])
+            .code,
+        0
+    );
+    let outputs = || std::fs::read_to_string(job.dir.path().join("versioner.env")).unwrap();
+    let before = outputs();
+    assert!(before.contains("VERSIONER_STATUS=completed"), "{before}");
+    job.command_with(["finish"]).output().unwrap();
+    assert_eq!(outputs(), before);
+}
