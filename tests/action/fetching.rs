@@ -76,6 +76,17 @@ fn what_cannot_be_fetched_says_why_and_what_helps() {
 }
 
 #[test]
+fn what_a_tool_says_starts_no_command() {
+    let spy = "#!/bin/sh\nprintf 'not\\n::error::forged\\r::add-path::/evil\\n##[error]forged\\n\\n  found\\t* %%0A\\n'\nexit 6\n";
+    for shell in SHELLS {
+        let called = Release::without_program().fake("curl", spy).call(shell);
+        let message = called.refused("Versioner cannot be downloaded");
+        assert!(!message.contains('\r'), "{message:?}");
+        assert!(message.contains(": not ::error::forged ::add-path::/evil ##[error]forged found * %0A."), "{message}");
+    }
+}
+
+#[test]
 fn a_mirrors_password_is_not_shown() {
     let url = "http://mona:pass@word@127.0.0.1:1/mirror";
     for shell in SHELLS {
@@ -125,6 +136,20 @@ fn a_cache_that_cannot_be_written_to_does_no_harm() {
         }
     }
     assert!(!std::path::Path::new("/versioner").exists());
+}
+
+#[test]
+fn what_is_kept_is_kept_whole() {
+    // A disk that is full: half of the file, and an error.
+    let full = "#!/bin/sh\nfor into do :; done\necho half 2>&1 >\"$into\"\nexit 1\n";
+    for shell in SHELLS {
+        let server = with(PROGRAM);
+        let release = from(&server).tools(CLIENTS[0]).fake("cp", full);
+        release.call(shell).ran();
+        assert!(!release.path(&release.cached()).exists(), "half a file would be taken for the program");
+        release.call(shell).ran();
+        assert_eq!(server.asked().len(), 2);
+    }
 }
 
 #[test]
