@@ -115,6 +115,32 @@ fn what_one_step_started_a_later_one_finishes() {
     assert!(job.log.contains("the end is recorded"), "{}", job.log);
 }
 
+/// The README's examples for GitHub, each as it stands there.
+#[test]
+fn the_readmes_examples_work() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split_once("\n## On GitHub\n").unwrap().1.split("\n## ").next().unwrap();
+    let examples: Vec<&str> =
+        section.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    let expected: [&[&str]; 4] = [&["completed"], &["started", "completed"], &["started", "completed"], &["started"]];
+    assert_eq!(examples.len(), expected.len());
+    for (example, statuses) in examples.into_iter().zip(expected) {
+        let sandbox = Sandbox::start();
+        let runner = Runner::new(&sandbox);
+        let script = "#!/bin/sh\ntest -n \"$VERSIONER_API_KEY\" || echo 'without the key'\necho \"$0 ran\"\n";
+        for name in ["deploy.sh", "migrate.sh", "tell-the-team.sh"] {
+            runner.put(name, script);
+        }
+        let job = runner.run_example(example);
+        job.succeeded();
+        assert_eq!(sent(&sandbox, "status"), statuses, "{}", job.log);
+        assert_eq!(sent(&sandbox, "environment_name"), vec!["production"; statuses.len()]);
+        assert_eq!(job.log.contains("deploy.sh ran"), example.contains("deploy.sh"), "{}", job.log);
+        assert_eq!(job.log.contains("without the key"), example.contains("run: |"), "{}", job.log);
+        assert!(!job.log.contains("tell-the-team.sh ran"), "{}", job.log);
+    }
+}
+
 /// The workflow that tries the Action on GitHub, as far as it runs here: without its other systems and containers.
 #[test]
 fn the_self_test_passes() {

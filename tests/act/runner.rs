@@ -57,8 +57,30 @@ impl<'a> Runner<'a> {
 
     /// Puts another program into the release, whose checksums stay as they are.
     pub(crate) fn program(&self, content: &str) {
+        self.put(FILE, content);
+    }
+
+    /// Puts a program into the checkout. Another process writes it, since one that is open for writing cannot be run.
+    pub(crate) fn put(&self, name: &str, content: &str) {
         fs::write(self.release().join("source"), content).unwrap();
-        call(Command::new("install").args(["source", FILE]).current_dir(self.release()));
+        call(Command::new("install").args(["source", name]).current_dir(self.release()));
+    }
+
+    /// Runs an example: jobs, or steps of a job that has checked out and knows the key.
+    pub(crate) fn run_example(&self, example: &str) -> Job {
+        let mut workflow = "on: push\n".to_owned();
+        if example.starts_with("jobs:") {
+            workflow.push_str(example);
+        } else {
+            workflow.push_str("jobs:\n  job:\n    runs-on: ubuntu-latest\n    env:\n");
+            workflow.push_str("      VERSIONER_API_KEY: ${{ secrets.VERSIONER_API_KEY }}\n");
+            workflow.push_str("    steps:\n      - uses: actions/checkout@v6\n");
+            example.lines().for_each(|line| workflow.push_str(&format!("      {line}\n")));
+        }
+        let file = self.directory.path().join("example.yml");
+        fs::write(&file, workflow).unwrap();
+        let url = format!("VERSIONER_API_URL={}", self.sandbox.url());
+        self.run_with(file.to_str().unwrap(), &["--platform", "ubuntu-latest=-self-hosted", "--env", &url])
     }
 
     /// Puts a `cargo` onto the `PATH` whose work is done: what it would build is what these tests have been built with.
