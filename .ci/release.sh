@@ -41,7 +41,7 @@ make_release() {
 
 # What the image holds is the program alone: it must work where there is nothing else.
 check_image() {
-  local image=${work}/image url key copies
+  local image=${work}/image url key copies chroot
   grep -qx 'FROM scratch' Dockerfile || die 'the Dockerfile does not begin from scratch'
   copies=$(grep -cE '^(COPY|ADD|RUN) ' Dockerfile)
   ((copies == 1)) || die 'the Dockerfile puts more than the program into the image'
@@ -53,7 +53,9 @@ check_image() {
   start_sandbox
   url=$(sed -n 's/^listening on //p' "${work}/sandbox.out")
   key=$(sed -n 's/^api key //p' "${work}/sandbox.out")
-  env -i "VERSIONER_API_URL=${url}" "VERSIONER_API_KEY=${key}" chroot -- "${image}" /versioner \
+  # By its path: without an environment it is not found.
+  chroot=$(type -P chroot)
+  env -i "VERSIONER_API_URL=${url}" "VERSIONER_API_KEY=${key}" "${chroot}" -- "${image}" /versioner \
     track deployment --product shop --version 1.4.2 --environment staging
   stop_sandbox
 }
