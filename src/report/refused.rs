@@ -80,7 +80,7 @@ pub fn unreached_card(subject: Subject<'_>, unreached: &Unreached, requests: u32
     card.fact("Event", Some(subject.name()));
     card.fact("API", Some(shown(subject.settings.connection.api_url.value.as_str().trim_end_matches('/'))));
     card.next.extend(unreached.advice.as_ref().map(|advice| format!("{advice}.")));
-    if matches!(severity, Severity::Fails) && !subject.wrapped {
+    if matches!(severity, Severity::Fails) && (subject.is_gate() || !subject.wrapped) {
         card.next.push("To let jobs go on while the API is down, set fail_on_api_error to false.".to_owned());
     }
     excuse(&mut card, subject, severity);
