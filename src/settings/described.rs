@@ -250,7 +250,12 @@ pub(super) fn job_status(
     detected: Option<Found>,
     warnings: &mut Vec<String>,
 ) -> Option<Sourced<Status>> {
-    let found = resolver.name("status", &["status"], detected.as_ref())?;
+    // VERSIONER_STATUS is also the name under which a run's own output may come from an earlier job: how this one ended, its CI
+    // system knows better.
+    let handed_on = |source: &Source| matches!(source, Source::Variable(name) if name.starts_with("VERSIONER_"));
+    let is_handed_on = resolver.said.pick(&["status"]).is_some_and(|given| handed_on(&given.source));
+    let names: &[&str] = if is_handed_on && detected.is_some() { &[] } else { &["status"] };
+    let found = resolver.name("status", names, detected.as_ref())?;
     let status = found.map(|word| Status::read(&word));
     if matches!(status.value, Status::Pending | Status::Started) {
         resolver.problems.push(format!(

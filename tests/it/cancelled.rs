@@ -395,7 +395,9 @@ fn a_slow_agent_of_the_ci_system_delays_no_kill() {
         assert!(signalled.elapsed() < Duration::from_secs(12), "it lives");
         std::thread::sleep(Duration::from_millis(20));
     }
+    // One agent after another would be waited for: versioner first, so that it starts no more, then those that are there.
     job.signal("-KILL");
+    assert!(!job.child.wait().unwrap().success());
     for process in job.processes() {
         send("-KILL", &process.to_string());
     }

@@ -268,3 +268,18 @@ fn a_finish_that_finds_nothing_leaves_the_outputs_of_the_run_before_it() {
     job.command_with(["finish"]).output().unwrap();
     assert_eq!(outputs(), before);
 }
+
+#[test]
+fn what_an_earlier_job_handed_on_is_not_this_jobs_status() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("VERSIONER_STATUS", "completed");
+    assert_eq!(job.again(START).code, 0);
+    job = job.env("CI_JOB_STATUS", "failed");
+    assert_eq!(job.again(["finish"]).code, 0);
+    assert_eq!(last_event(&sandbox)["status"], "failed");
+    // Where the CI system tells nothing, it is the setting that it is.
+    assert_eq!(job.again(START).code, 0);
+    let mut job = job.without("CI_JOB_STATUS");
+    assert_eq!(job.again(["finish"]).code, 0);
+    assert_eq!(last_event(&sandbox)["status"], "completed");
+}
