@@ -42,6 +42,7 @@ make_release() {
 # What the image holds is the program alone: it must work where there is nothing else.
 check_image() {
   local image=${work}/image url key copies chroot
+  "${tools}/venv/bin/hadolint" --no-color -- Dockerfile
   grep -qx 'FROM scratch' Dockerfile || die 'the Dockerfile does not begin from scratch'
   copies=$(grep -cE '^(COPY|ADD|RUN) ' Dockerfile)
   ((copies == 1)) || die 'the Dockerfile puts more than the program into the image'
