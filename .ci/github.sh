@@ -33,7 +33,7 @@ check_workflows() {
 test_action() {
   install_go_program github.com/nektos/act "${act_version}"
   cargo test --locked --test act --test action --no-run
-  VERSIONER_TEST_BIN="${static_binary}" counted timeout "${test_limit}" cargo test --locked --test act
+  VERSIONER_TEST_BIN="${static_binary}" counted timeout "${test_limit}" cargo test --locked --test act -- --test-threads=1
   VERSIONER_TEST_BIN="${static_binary}" counted timeout "${test_limit}" cargo test --locked --test action -- step:: cancelled::
 }
 
