@@ -1,6 +1,6 @@
 //! The spool: what could not be delivered is kept, delivered late, in order, once, and to nobody else.
 
-use crate::support::{Run, Versioner, last_event, statuses};
+use crate::support::{Run, Versioner, last_event, lenient, statuses};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -19,10 +19,6 @@ fn end_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {
         "--status",
         "success",
     ]
-}
-
-fn lenient(sandbox: &Sandbox) -> Versioner {
-    Versioner::shell(sandbox).envs(&[("VERSIONER_FAIL_ON_API_ERROR", "false"), ("VERSIONER_RETRIES", "0")])
 }
 
 fn spool(call: &Versioner) -> PathBuf {

@@ -1,6 +1,6 @@
 //! SIGKILL at any moment of writing, delivering and setting aside: afterwards every event is in the spool or at the server.
 
-use crate::support::Versioner;
+use crate::support::{Versioner, lenient};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -21,10 +21,6 @@ fn end_of(version: &str) -> [&str; 10] {
         "--status",
         "success",
     ]
-}
-
-fn lenient(sandbox: &Sandbox) -> Versioner {
-    Versioner::shell(sandbox).envs(&[("VERSIONER_FAIL_ON_API_ERROR", "false"), ("VERSIONER_RETRIES", "0")])
 }
 
 /// Starts a call, and kills it within `most`. Gives its exit code, if it was faster.
