@@ -1,6 +1,6 @@
-//! One step as GitHub runs it and shows it: log, annotation, summary.
+//! Runs a step as GitHub would, and formats its log, annotations and job summary.
 //!
-//! Owns: the step's environment, and turning workflow commands and the summary's HTML into text for a terminal.
+//! Owns the step's environment, and the conversion of workflow commands and of the summary's HTML to plain text.
 
 use anyhow::Context as _;
 use std::collections::BTreeMap;
@@ -11,15 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use versioner_sandbox::Sandbox;
 
-/// A step that is about to run.
 pub(crate) struct Step {
     binary: PathBuf,
     summary: PathBuf,
     environment: BTreeMap<String, String>,
 }
 
-/// What a person sees of a step.
-pub(crate) struct Shown {
+/// What GitHub would show for a step.
+pub(crate) struct StepOutput {
     pub(crate) code: i32,
     log: Vec<String>,
     annotations: Vec<String>,
@@ -45,7 +44,7 @@ impl Step {
             ("INPUT_API_KEY", sandbox.key().to_owned()),
             ("INPUT_VERSION", "1.4.2".to_owned()),
             ("RUNNER_TEMP", directory.display().to_string()),
-            // For the commands that a step wraps.
+            // The wrapped scripts need it.
             ("PATH", std::env::var("PATH").unwrap_or_default()),
         ];
         let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -57,30 +56,30 @@ impl Step {
         self
     }
 
-    pub(crate) fn run(self) -> anyhow::Result<Shown> {
-        fs::write(&self.summary, "").context("the step's summary file")?;
-        // One pipe for both, as the log shows them in the order in which they were written.
-        let (mut log, writer) = std::io::pipe().context("a pipe for the log")?;
+    pub(crate) fn run(self) -> anyhow::Result<StepOutput> {
+        fs::write(&self.summary, "").context("cannot write the step's summary file")?;
+        // One pipe for stdout and stderr keeps their lines in order.
+        let (mut log, writer) = std::io::pipe().context("cannot create a pipe for the log")?;
         let mut command = Command::new(&self.binary);
         command.env_clear().envs(&self.environment).stdin(Stdio::null());
-        command.stdout(writer.try_clone().context("a pipe for the log")?).stderr(writer);
-        let mut child = command.spawn().with_context(|| format!("{} could not be run", self.binary.display()))?;
-        // It holds the pipe's other end open.
+        command.stdout(writer.try_clone().context("cannot create a pipe for the log")?).stderr(writer);
+        let mut child = command.spawn().with_context(|| format!("cannot run {}", self.binary.display()))?;
+        // `command` holds write ends of the pipe, so reading would never end.
         drop(command);
         let mut text = String::new();
-        log.read_to_string(&mut text).context("the step's log")?;
-        let status = child.wait().context("the step's end")?;
+        log.read_to_string(&mut text).context("cannot read the step's log")?;
+        let status = child.wait().context("cannot wait for the step")?;
         let (commands, log): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("::"));
-        Ok(Shown {
+        Ok(StepOutput {
             code: status.code().unwrap_or(-1),
             log: log.into_iter().map(str::to_owned).collect(),
             annotations: commands.into_iter().filter_map(annotation).collect(),
-            summary: plain(&fs::read_to_string(&self.summary)?),
+            summary: plain_text(&fs::read_to_string(&self.summary)?),
         })
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for StepOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.log {
             writeln!(f, "   {line}")?;
@@ -99,7 +98,7 @@ fn write_indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| writeln!(f, "     │ {line}"))
 }
 
-/// What GitHub makes of `::error title=…::message`.
+/// Formats a workflow command such as `::error title=…::message`.
 fn annotation(line: &str) -> Option<String> {
     let (head, message) = line.strip_prefix("::")?.split_once("::")?;
     let (level, properties) = head.split_once(' ')?;
@@ -112,8 +111,8 @@ fn annotation(line: &str) -> Option<String> {
     Some(unescaped)
 }
 
-/// The summary without its tags, and with its character references resolved.
-fn plain(html: &str) -> String {
+/// Removes HTML tags and resolves character references.
+fn plain_text(html: &str) -> String {
     let spaced = html.replace("</th><td>", ": ").replace("<li>", "• ");
     let mut out = String::new();
     let mut rest = spaced.as_str();

@@ -1,8 +1,8 @@
-//! The demo: the real binary against the sandbox, as GitHub would run it, scene by scene.
+//! The demo: runs the real binary against the sandbox, as GitHub would, and prints the result of each scene.
 //!
-//! Owns: the scenes and how they are told. How GitHub shows things is in `github`.
+//! Owns the scenes. `github` runs a step and formats what GitHub would show.
 
-#![allow(clippy::print_stdout, reason = "a demo prints")]
+#![allow(clippy::print_stdout, reason = "the demo prints its result")]
 
 mod github;
 
@@ -14,50 +14,50 @@ use versioner_sandbox::{Fault, Reply, Sandbox};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let binary = arguments.next().context("the first argument is the versioner binary")?;
-    let directory = arguments.next().context("the second argument is a directory for the step's files")?;
+    let binary = arguments.next().context("the first argument must be the versioner binary")?;
+    let directory = arguments.next().context("the second argument must be a directory for the step's files")?;
     let sandbox = Sandbox::start();
-    println!("The sandbox behaves as the Versioner API and listens on {}.", sandbox.url());
+    println!("The sandbox stands in for the Versioner API and listens on {}.", sandbox.url());
     println!("Each scene is one step of a GitHub workflow that uses the Action.");
 
     let step = || Step::new(&binary, &directory, &sandbox);
     let scenes = [
         scene("A build of shop 1.4.2", 0, || step().input("event_type", "build").run()),
-        scene("Its deployment to staging", 0, || step().input("environment", "staging").run()),
-        scene("Its deployment to production, in a freeze", 5, || {
+        scene("A deployment of shop 1.4.2 to staging", 0, || step().input("environment", "staging").run()),
+        scene("A deployment to production during a no-deploy window: blocked", 5, || {
             sandbox.rule(freeze(8_040));
             step().input("environment", "production").input("status", "started").run()
         }),
-        scene("The same with on_block: wait, in a freeze that lifts in three seconds", 0, || {
+        scene("The same with on_block: wait, in a window that ends in three seconds", 0, || {
             sandbox.rule(freeze(3));
             step().input("environment", "production").input("status", "started").input("on_block", "wait").run()
         }),
-        scene("A deployment with a status that the API does not know: refused with 422", 4, || {
+        scene("A deployment with an unknown status: rejected with 422", 4, || {
             step().input("environment", "staging").input("status", "half-done").run()
         }),
-        scene("A deployment while the API is down for a moment: 503, then it recovers", 0, || {
+        scene("A deployment during a short API outage: retried after a 503", 0, || {
             sandbox.script([Reply::status(503).header("Retry-After", "1")]);
             step().input("environment", "staging").run()
         }),
-        scene("A whole deployment: asked for, run, and reported as it ended", 0, || {
+        scene("A wrapped deployment: check the rules, run the script, report the result", 0, || {
             step().input("environment", "staging").input("run", "echo 'deploying to staging …'\nsleep 0.3").run()
         }),
-        scene("One that goes wrong: its exit code is the step's", 3, || {
+        scene("A wrapped deployment that fails: the step exits with the script's code", 3, || {
             step().input("environment", "staging").input("run", "echo 'no space left on the server'\nexit 3").run()
         }),
-        scene("An outage in its middle: the deployment is through, and its end is kept", 0, || {
+        scene("An API outage during a wrapped deployment: the final event is spooled", 0, || {
             sandbox.script([Reply::behave(), Reply::fault(Fault::Close).times(2)]);
             let deploy = step().input("environment", "staging").input("run", "echo 'deploying to staging …'");
             deploy.input("retries", "1").run()
         }),
-        scene("The API is back: what was kept is delivered late, with its own times", 0, || {
+        scene("After the outage: flush delivers the spooled event with its original times", 0, || {
             step().input("command", "flush").run()
         }),
     ];
-    for played in scenes {
-        played?;
+    for result in scenes {
+        result?;
     }
-    println!("\nThat was all: the sandbox is stopped, and nothing is left behind.");
+    println!("\nEnd of the demo. The sandbox stops now.");
     Ok(())
 }
 
@@ -68,12 +68,12 @@ fn freeze(seconds: u32) -> versioner_sandbox::Rule {
     .into()
 }
 
-/// Plays one scene and tells it; an exit code other than `expected` ends the demo.
-fn scene(title: &str, expected: i32, play: impl FnOnce() -> anyhow::Result<github::Shown>) -> anyhow::Result<()> {
+/// Runs a scene and prints what GitHub would show. An exit code other than `expected` is an error.
+fn scene(title: &str, expected: i32, run: impl FnOnce() -> anyhow::Result<github::StepOutput>) -> anyhow::Result<()> {
     println!("\n━━ {title}\n");
-    let shown = play()?;
-    print!("{shown}");
-    println!("   exit code {}", shown.code);
-    ensure!(shown.code == expected, "the exit code should have been {expected}");
+    let output = run()?;
+    print!("{output}");
+    println!("   exit code {}", output.code);
+    ensure!(output.code == expected, "the exit code is {}, expected {expected}", output.code);
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! What one account holds: products, versions, environments, deployments and events. It keeps the books and knows no
-//! rule.
+//! The data of one account: products, versions, environments, deployments and events. It knows nothing about rules.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,26 +6,25 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::status::{Status, Subject};
+use crate::status::{EventType, Status};
 
-/// One account's state, each list in order of creation.
+/// The data of one account. Each list is in order of creation.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Account {
-    pub(crate) products: Vec<Named>,
-    pub(crate) environments: Vec<Named>,
+    pub(crate) products: Vec<NamedResource>,
+    pub(crate) environments: Vec<NamedResource>,
     pub(crate) versions: Vec<Version>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) events: Vec<Value>,
 }
 
-/// Something with a name and an id.
+/// A product or an environment.
 #[derive(Debug, Serialize)]
-pub(crate) struct Named {
+pub(crate) struct NamedResource {
     pub(crate) id: String,
     pub(crate) name: String,
 }
 
-/// A version of a product.
 #[derive(Debug, Serialize)]
 pub(crate) struct Version {
     pub(crate) id: String,
@@ -36,7 +34,6 @@ pub(crate) struct Version {
     pub(crate) build: Option<Build>,
 }
 
-/// The build of a version.
 #[derive(Debug, Serialize)]
 pub(crate) struct Build {
     pub(crate) id: String,
@@ -46,7 +43,6 @@ pub(crate) struct Build {
     pub(crate) extra_metadata: Map<String, Value>,
 }
 
-/// A deployment of a version to an environment.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Deployment {
     pub(crate) id: String,
@@ -56,33 +52,33 @@ pub(crate) struct Deployment {
     pub(crate) status: Status,
     #[serde(serialize_with = "as_utc")]
     pub(crate) started_at: Timestamp,
-    /// When it reached its status.
+    /// When the deployment reached its status.
     #[serde(serialize_with = "as_utc")]
     pub(crate) deployed_at: Timestamp,
     pub(crate) invoke_id: Option<String>,
     pub(crate) extra_metadata: Map<String, Value>,
 }
 
-/// The ids of what an event names.
+/// The ids of an event's product, version and environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Target {
     pub(crate) product_id: String,
     pub(crate) version_id: String,
     pub(crate) environment_id: String,
 }
 
 impl Account {
-    /// The product's id; makes the product if need be.
-    pub(crate) fn product(&mut self, name: &str) -> String {
-        named(&mut self.products, name)
+    /// Returns the product's id; creates the product if it is new.
+    pub(crate) fn product_id(&mut self, name: &str) -> String {
+        find_or_create(&mut self.products, name)
     }
 
-    /// The environment's id; makes the environment if need be.
-    pub(crate) fn environment(&mut self, name: &str) -> String {
-        named(&mut self.environments, name)
+    /// Returns the environment's id; creates the environment if it is new.
+    pub(crate) fn environment_id(&mut self, name: &str) -> String {
+        find_or_create(&mut self.environments, name)
     }
 
-    /// The version, which is made if need be.
+    /// Returns the version; creates it if it is new.
     pub(crate) fn version(&mut self, product_id: &str, version: &str) -> &mut Version {
         let known = self.versions.iter().position(|known| known.product_id == product_id && known.version == version);
         let index = known.unwrap_or_else(|| {
@@ -98,21 +94,20 @@ impl Account {
         &mut self.versions[index]
     }
 
-    /// The ids of what an event names; makes what is missing.
-    pub(crate) fn place(&mut self, product: &str, version: &str, environment: &str) -> Place {
-        let product_id = self.product(product);
+    /// Returns the ids of a product, version and environment; creates what is new.
+    pub(crate) fn target(&mut self, product: &str, version: &str, environment: &str) -> Target {
+        let product_id = self.product_id(product);
         let version_id = self.version(&product_id, version).id.clone();
-        Place { version_id, environment_id: self.environment(environment), product_id }
+        Target { version_id, environment_id: self.environment_id(environment), product_id }
     }
 
-    /// The version's commit, if version and commit are known.
+    /// The version's commit, if both are known.
     pub(crate) fn known_sha(&self, product: &str, version: &str) -> Option<&str> {
         let product_id = id_of(&self.products, product)?;
         let mut versions = self.versions.iter();
         versions.find(|known| known.product_id == product_id && known.version == version)?.scm_sha.as_deref()
     }
 
-    /// Deployments of a product to an environment.
     pub(crate) fn deployments_to(&self, product: &str, environment: &str) -> impl Iterator<Item = &Deployment> {
         let (product_id, environment_id) = (id_of(&self.products, product), id_of(&self.environments, environment));
         self.deployments.iter().filter(move |deployment| {
@@ -121,7 +116,7 @@ impl Account {
         })
     }
 
-    /// When a version was last completed in an environment.
+    /// When the version was last completed in the environment.
     pub(crate) fn completed_at(&self, product: &str, version: &str, environment: &str) -> Option<Timestamp> {
         self.deployments_to(product, environment)
             .filter(|deployment| deployment.status == Status::Completed)
@@ -130,10 +125,16 @@ impl Account {
             .max()
     }
 
-    /// Notes an event and returns its id.
-    pub(crate) fn note(&mut self, subject: Subject, what: &str, at: Timestamp, details: Value) -> String {
+    /// Records an event and returns its id.
+    pub(crate) fn record_event(
+        &mut self,
+        event_type: EventType,
+        action: &str,
+        at: Timestamp,
+        details: Value,
+    ) -> String {
         let id = new_id();
-        let mut event = json!({ "id": id, "type": format!("{}.{what}", subject.word()), "at": clock::utc(at) });
+        let mut event = json!({ "id": id, "type": format!("{}.{action}", event_type.word()), "at": clock::utc(at) });
         if let (Some(event), Value::Object(details)) = (event.as_object_mut(), details) {
             event.extend(details);
         }
@@ -143,45 +144,44 @@ impl Account {
 }
 
 impl Deployment {
-    /// A deployment that begins at `at`.
-    pub(crate) fn new(place: Place, status: Status, at: Timestamp) -> Self {
+    pub(crate) fn new(target: Target, status: Status, started_at: Timestamp) -> Self {
         Self {
             id: new_id(),
-            product_id: place.product_id,
-            version_id: place.version_id,
-            environment_id: place.environment_id,
+            product_id: target.product_id,
+            version_id: target.version_id,
+            environment_id: target.environment_id,
             status,
-            started_at: at,
-            deployed_at: at,
+            started_at,
+            deployed_at: started_at,
             invoke_id: None,
             extra_metadata: Map::new(),
         }
     }
 
-    /// Whether it is an unfinished deployment of this version to this environment.
-    pub(crate) fn is_open_at(&self, place: &Place) -> bool {
-        !self.status.is_final()
-            && self.product_id == place.product_id
-            && self.version_id == place.version_id
-            && self.environment_id == place.environment_id
+    /// Whether this is a deployment to `target` that has not ended.
+    pub(crate) fn is_open_for(&self, target: &Target) -> bool {
+        !self.status.is_terminal()
+            && self.product_id == target.product_id
+            && self.version_id == target.version_id
+            && self.environment_id == target.environment_id
     }
 }
 
-/// A fresh id in the API's form.
+/// A new random id; like the API's ids, a UUID.
 pub(crate) fn new_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-fn id_of<'a>(list: &'a [Named], name: &str) -> Option<&'a str> {
+fn id_of<'a>(list: &'a [NamedResource], name: &str) -> Option<&'a str> {
     list.iter().find(|known| known.name == name).map(|known| known.id.as_str())
 }
 
-fn named(list: &mut Vec<Named>, name: &str) -> String {
+fn find_or_create(list: &mut Vec<NamedResource>, name: &str) -> String {
     if let Some(id) = id_of(list, name) {
         return id.to_owned();
     }
     let id = new_id();
-    list.push(Named { id: id.clone(), name: name.to_owned() });
+    list.push(NamedResource { id: id.clone(), name: name.to_owned() });
     id
 }
 

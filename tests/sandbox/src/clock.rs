@@ -1,22 +1,22 @@
-//! The server's clock and how it writes times. The clock is the machine's plus a settable offset; it never reads the
-//! settings itself.
+//! The server's clock, and reading and writing times. The clock is the machine's clock plus an offset, which the caller
+//! passes.
 
 use std::time::SystemTime;
 
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-/// The server's time now, `offset_seconds` away from the machine's.
+/// The machine's time plus `offset_seconds`.
 pub(crate) fn now(offset_seconds: i64) -> Timestamp {
     plus_seconds(Timestamp::now(), offset_seconds)
 }
 
-/// `at` moved by whole seconds; stays at the end of the calendar rather than failing there.
+/// `at` plus `seconds`; saturates at the end of the calendar.
 pub(crate) fn plus_seconds(at: Timestamp, seconds: i64) -> Timestamp {
     at.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(at)
 }
 
-/// `at` moved by a possibly fractional number of hours.
+/// `at` plus `hours`, which may be fractional; saturates at the end of the calendar.
 pub(crate) fn plus_hours(at: Timestamp, hours: f64) -> Timestamp {
     SignedDuration::try_from_secs_f64(hours * 3600.0)
         .ok()
@@ -24,7 +24,7 @@ pub(crate) fn plus_hours(at: Timestamp, hours: f64) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-/// The first whole second that is not before `at`, so that "come back then" is never too early.
+/// `at` rounded up to a whole second. A `retry_after` that is rounded down would be too early.
 pub(crate) fn ceil(at: Timestamp) -> Timestamp {
     let whole = floor(at);
     if whole == at { at } else { plus_seconds(whole, 1) }
@@ -44,7 +44,7 @@ pub(crate) fn utc_millis(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// RFC 3339 in the zone asked for; UTC is written `Z`.
+/// RFC 3339 with the given offset; `None` is UTC, which is written `Z`.
 pub(crate) fn in_zone(at: Timestamp, offset: Option<Offset>) -> String {
     match offset {
         Some(offset) => format!("{:.0}", floor(at).display_with_offset(offset)),
@@ -54,17 +54,17 @@ pub(crate) fn in_zone(at: Timestamp, offset: Option<Offset>) -> String {
 
 /// The value of a `Date` header.
 pub(crate) fn http_date(at: Timestamp) -> String {
-    // The HTTP calendar starts in 1970; an offset that leads before it is nonsense, not a reason to fail.
+    // HTTP dates start in 1970, but a clock offset may lead to an earlier time.
     let at = at.clamp(Timestamp::UNIX_EPOCH, Timestamp::MAX);
     httpdate::fmt_http_date(SystemTime::from(at))
 }
 
-/// Reads RFC 3339 strictly: the time zone is required, and nothing may follow it.
+/// Parses RFC 3339 strictly: the time zone is required, and nothing may follow it.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let at = |index: usize, allowed: &[u8]| bytes.get(index).is_some_and(|byte| allowed.contains(byte));
-    let shaped = digits(0, 4)
+    let well_formed = digits(0, 4)
         && at(4, b"-")
         && digits(5, 7)
         && at(7, b"-")
@@ -82,11 +82,11 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
             return None;
         }
     }
-    let zoned = matches!(rest, "Z" | "z") || parse_offset(rest).is_some();
-    if shaped && zoned { text.parse().ok() } else { None }
+    let has_zone = matches!(rest, "Z" | "z") || parse_offset(rest).is_some();
+    if well_formed && has_zone { text.parse().ok() } else { None }
 }
 
-/// Reads `+02:00` or `-07:00`.
+/// Parses an offset such as `+02:00` or `-07:00`.
 pub(crate) fn parse_offset(text: &str) -> Option<Offset> {
     let sign = match text.as_bytes().first()? {
         b'+' => 1,
@@ -104,7 +104,7 @@ pub(crate) fn parse_offset(text: &str) -> Option<Offset> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
 
-/// The offset that an RFC 3339 text carries; `None` for UTC.
+/// The offset at the end of an RFC 3339 time; `None` for `Z`.
 pub(crate) fn offset_of(text: &str) -> Option<Offset> {
     parse_offset(text.get(text.len().checked_sub(6)?..)?)
 }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_rfc_3339_is_a_time() {
+    fn only_rfc_3339_times_are_parsed() {
         for good in ["2025-10-28T15:00:00Z", "2025-10-28T15:00:00.123+02:00", "2025-10-28t15:00:00z"] {
             assert!(parse(good).is_some(), "{good}");
         }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_in_whole_seconds_and_the_zone_asked_for() {
+    fn times_are_formatted_in_whole_seconds_with_the_given_offset() {
         let at = parse("2025-10-28T15:00:00.700Z").unwrap();
         assert_eq!(utc(at), "2025-10-28T15:00:00Z");
         assert_eq!(utc(ceil(at)), "2025-10-28T15:00:01Z");

@@ -1,22 +1,21 @@
-//! What a deployment event does: pre-flight for one that starts, a new or a changed deployment, and the reply.
+//! Applies deployment events: checks the rules, creates or updates the deployment, and builds the reply.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::account::{Account, Deployment, Place};
-use crate::answer::Answer;
+use crate::account::{Account, Deployment, Target};
 use crate::builds::{merge, sha_conflict};
 use crate::clock;
-use crate::preflight::Question;
+use crate::json_response::JsonResponse;
+use crate::preflight::Preflight;
 use crate::rules::PlantedDeployment;
-use crate::status::{Status, Subject};
+use crate::state::{AccountName, SandboxState};
+use crate::status::{EventType, Status};
 use crate::validate::Event;
-use crate::world::{AccountName, World};
 
-/// Carries out a deployment event.
-pub(crate) fn report(world: &mut World, name: AccountName, event: &Event) -> Answer {
-    let now = world.now();
-    let account = world.accounts.entry(name).or_default();
+pub(crate) fn apply(state: &mut SandboxState, name: AccountName, event: &Event) -> JsonResponse {
+    let now = state.now();
+    let account = state.accounts.entry(name).or_default();
     let (product, version) = (event.required("product_name"), event.required("version"));
     let environment = event.required("environment_name");
     if let Some(conflict) = sha_conflict(account, event) {
@@ -25,31 +24,31 @@ pub(crate) fn report(world: &mut World, name: AccountName, event: &Event) -> Ans
 
     let mut evaluated = Vec::new();
     if event.status == Status::Started {
-        let question = Question {
+        let preflight = Preflight {
             account,
-            rules: &world.rules,
-            approvals: &world.approvals,
-            conflict_code: &world.settings.conflict_code,
+            rules: &state.rules,
+            approvals: &state.approvals,
+            conflict_code: &state.settings.conflict_code,
             now,
             product,
             version,
             environment,
         };
-        match question.check() {
+        match preflight.check() {
             Ok(rules) => evaluated = rules,
             Err(block) => {
                 let details = json!({ "code": block.code, "message": block.message, "payload": event.body });
-                account.note(Subject::Deployment, "preflight_failed", now, details);
-                return block.answer(world.settings.body_shape);
+                account.record_event(EventType::Deployment, "preflight_failed", now, details);
+                return block.reply(state.settings.body_shape);
             }
         }
     }
 
-    let place = account.place(product, version, environment);
+    let target = account.target(product, version, environment);
     if let Some(sha) = event.text("scm_sha") {
-        account.version(&place.product_id, version).scm_sha = Some(sha.to_owned());
+        account.version(&target.product_id, version).scm_sha = Some(sha.to_owned());
     }
-    let (status, index) = find_or_make(account, &place, event.status, now);
+    let (status, index) = find_or_create(account, &target, event.status, now);
     let deployment = &mut account.deployments[index];
     if event.status == Status::Started {
         deployment.started_at = now;
@@ -62,15 +61,15 @@ pub(crate) fn report(world: &mut World, name: AccountName, event: &Event) -> Ans
     merge(&mut deployment.extra_metadata, event.metadata());
     let deployment = deployment.clone();
     let details = json!({ "deployment_id": deployment.id, "payload": event.body });
-    let event_id = account.note(Subject::Deployment, event.status.word(), now, details);
-    Answer::json(status, reply(&deployment, &event_id, evaluated))
+    let event_id = account.record_event(EventType::Deployment, event.status.word(), now, details);
+    JsonResponse::new(status, reply(&deployment, &event_id, evaluated))
 }
 
-fn find_or_make(account: &mut Account, place: &Place, status: Status, now: jiff::Timestamp) -> (StatusCode, usize) {
-    match account.deployments.iter().rposition(|deployment| deployment.is_open_at(place)) {
+fn find_or_create(account: &mut Account, target: &Target, status: Status, now: jiff::Timestamp) -> (StatusCode, usize) {
+    match account.deployments.iter().rposition(|deployment| deployment.is_open_for(target)) {
         Some(index) => (StatusCode::OK, index),
         None => {
-            account.deployments.push(Deployment::new(place.clone(), status, now));
+            account.deployments.push(Deployment::new(target.clone(), status, now));
             (StatusCode::CREATED, account.deployments.len() - 1)
         }
     }
@@ -93,10 +92,10 @@ fn reply(deployment: &Deployment, event_id: &str, evaluated: Vec<Value>) -> Valu
     })
 }
 
-/// Puts a deployment there without an event.
-pub(crate) fn plant(world: &mut World, planted: &PlantedDeployment) -> Result<String, String> {
-    let now = world.now();
-    let status = Status::from_word(&planted.status, Subject::Deployment)
+/// Creates a deployment without an event.
+pub(crate) fn plant(state: &mut SandboxState, planted: &PlantedDeployment) -> Result<String, String> {
+    let now = state.now();
+    let status = Status::from_word(&planted.status, EventType::Deployment)
         .ok_or_else(|| format!("{:?} is not a status", planted.status))?;
     let at = match (&planted.started_at, planted.started_seconds_ago) {
         (Some(text), _) => clock::parse(text).ok_or_else(|| format!("{text:?} is not an RFC 3339 time"))?,
@@ -108,18 +107,18 @@ pub(crate) fn plant(world: &mut World, planted: &PlantedDeployment) -> Result<St
         Some("other") => AccountName::Other,
         Some(unknown) => return Err(format!("{unknown:?} is not an account: main or other")),
     };
-    let account = world.accounts.entry(name).or_default();
-    let place = account.place(&planted.product, &planted.version, &planted.environment);
-    let deployment = Deployment::new(place, status, at);
+    let account = state.accounts.entry(name).or_default();
+    let target = account.target(&planted.product, &planted.version, &planted.environment);
+    let deployment = Deployment::new(target, status, at);
     let id = deployment.id.clone();
     account.deployments.push(deployment);
     Ok(id)
 }
 
-/// Ends (or otherwise changes) a deployment without an event; `None` if there is no such deployment.
-pub(crate) fn end(world: &mut World, id: &str, status: Status) -> Option<Value> {
-    let now = world.now();
-    let mut all = world.accounts.values_mut().flat_map(|account| account.deployments.iter_mut());
+/// Changes the status of a deployment without an event; `None` if the deployment does not exist.
+pub(crate) fn set_status(state: &mut SandboxState, id: &str, status: Status) -> Option<Value> {
+    let now = state.now();
+    let mut all = state.accounts.values_mut().flat_map(|account| account.deployments.iter_mut());
     let deployment = all.find(|deployment| deployment.id == id)?;
     deployment.status = status;
     deployment.deployed_at = now;

@@ -1,11 +1,11 @@
-//! The Versioner API on loopback.
+//! A stand-in for the Versioner API that listens on loopback.
 //!
-//! For people without an account, for a demonstration, and for every test of a client. It keeps its state in memory,
-//! answers as the real API is documented to answer, and is rude on demand: see [`Reply`] for scripted replies and
-//! [`Fault`] for broken connections.
+//! Use it to try a client without an account, in the demo, and in tests. It keeps its state in memory and answers as
+//! the real API is documented to answer. On request it fails: see [`Reply`] for scripted replies and [`Fault`] for
+//! connection failures.
 //!
-//! The crate is a library ([`Sandbox`], which runs a server in a thread of its own) and a program
-//! (`versioner-sandbox`). Both offer the same two surfaces: the API itself, and the admin calls below `/_sandbox/`.
+//! The crate is a library ([`Sandbox`] runs a server in its own thread) and a program (`versioner-sandbox`). Both
+//! serve the API and an admin API under `/_sandbox/`.
 //!
 //! ```
 //! use versioner_sandbox::{Reply, Sandbox};
@@ -19,11 +19,11 @@
 
 mod account;
 mod admin;
-mod answer;
 mod api;
 mod builds;
 mod clock;
 mod deployments;
+mod json_response;
 mod log;
 mod options;
 mod preflight;
@@ -33,12 +33,12 @@ mod sandbox;
 mod script;
 mod server;
 mod settings;
+mod state;
 mod status;
 mod tls;
 mod validate;
-mod world;
 
-pub use log::Received;
+pub use log::ReceivedRequest;
 pub use options::{Keys, Options, Tls};
 pub use reply::{Fault, HeaderValues, Reply};
 pub use rules::{

@@ -1,4 +1,4 @@
-//! The log of API requests that were received. Requests to the admin surface are not part of it.
+//! Entries of the request log, which has API requests but not admin requests.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,30 @@ use serde_json::Value;
 use crate::api::BODY_LIMIT;
 use crate::clock;
 
-/// One API request as it arrived, and what was answered.
+/// An API request and the status of its reply.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Received {
-    /// Its number, from 1 since the start or the last reset.
+pub struct ReceivedRequest {
+    /// The request's number, counted from 1 since startup or the last reset.
     pub seq: u64,
-    /// When it was complete, by the machine's clock (RFC 3339 with milliseconds).
+    /// When the whole request had arrived, by the machine's clock (RFC 3339 with milliseconds).
     pub received_at: String,
-    /// The method.
+    /// The HTTP method.
     pub method: String,
-    /// The path, with the query if there was one.
+    /// The path, with the query if there is one.
     pub path: String,
-    /// The headers by lower-case name; repeated ones are joined by `, `.
+    /// The headers by lower-case name. The values of a repeated header are joined with `, `.
     pub headers: BTreeMap<String, String>,
-    /// The body: JSON if it is any, else a string, `null` if empty.
+    /// The body: parsed if it is JSON, else a string; `null` if it is empty or too large.
     pub body: Value,
-    /// The status that was sent or, for a lost reply, was lost; `None` if the fault left no reply at all.
+    /// The status of the reply, even if a fault lost it; `None` if the request was not processed and got no reply.
     pub reply_status: Option<u16>,
-    /// Whether a scripted entry was used for it.
+    /// Whether the request used a script entry.
     pub scripted: bool,
 }
 
-impl Received {
-    /// A request that has just been read whole; its number and its reply come later.
-    pub(crate) fn read(head: &Parts, body: &[u8]) -> Self {
+impl ReceivedRequest {
+    /// An entry without number and reply, which are known later.
+    pub(crate) fn new(head: &Parts, body: &[u8]) -> Self {
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in &head.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -58,12 +58,12 @@ impl Received {
         }
     }
 
-    /// A header's value; the name's case is of no matter.
+    /// The value of a header; the name is case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 
-    /// The body as JSON; see [`Received::body`].
+    /// The body; see [`ReceivedRequest::body`].
     pub fn json(&self) -> &Value {
         &self.body
     }

@@ -1,4 +1,4 @@
-//! The program: a sandbox that runs until it is interrupted. It owns its flags and what it prints.
+//! The `versioner-sandbox` program: its flags and its output. It runs a sandbox until SIGINT or SIGTERM.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use versioner_sandbox::{BodyShape, Options, Sandbox, Tls};
 
-const ABOUT: &str = "The Versioner API on loopback: for people without an account, for a demonstration, for tests. \
-                     It keeps its state in memory and forgets it when it ends.";
+const ABOUT: &str = "A stand-in for the Versioner API that listens on loopback: try a client without an account, or \
+                     test one. It keeps its state in memory only.";
 
-const MORE: &str = r#"Two surfaces:
-  API    POST /deployment-events/, POST /build-events/, GET /health, as documented for the real API
-  Admin  /_sandbox/ : requests received, scripted replies, rules, approvals, settings, state (no key needed)
+const AFTER_HELP: &str = r#"Endpoints:
+  API    POST /deployment-events/, POST /build-events/ and GET /health, as the real API documents them
+  Admin  /_sandbox/: received requests, scripted replies, rules, approvals, settings and state; needs no key
 
-Examples, with the address and the key that are printed at the start:
+Examples (replace the address and the key with the ones that the program prints):
   curl -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \
     -d '{"product_name":"shop","version":"1.2.3","environment_name":"production","status":"started"}' \
     http://127.0.0.1:8080/deployment-events/
@@ -24,21 +24,21 @@ Examples, with the address and the key that are printed at the start:
     http://127.0.0.1:8080/_sandbox/rules"#;
 
 #[derive(Debug, Parser)]
-#[command(name = "versioner-sandbox", about = ABOUT, after_help = MORE)]
+#[command(name = "versioner-sandbox", about = ABOUT, after_help = AFTER_HELP)]
 struct Flags {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 picks a free port
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Permit an address that other machines reach
+    /// Allow an address that other machines can reach
     #[arg(long)]
     allow_remote: bool,
-    /// Speak TLS, with a certificate of a private authority
+    /// Serve TLS with a certificate from a private certificate authority
     #[arg(long, requires = "ca_out")]
     tls: bool,
-    /// Where to write the private authority's certificate (PEM)
+    /// Write the private certificate authority's certificate to this file (PEM)
     #[arg(long, requires = "tls", value_name = "FILE")]
     ca_out: Option<PathBuf>,
-    /// Shape of blocked replies
+    /// The shape of blocked replies
     #[arg(long, value_enum, default_value_t = Shape::Flat)]
     body_shape: Shape,
 }
@@ -47,7 +47,7 @@ struct Flags {
 enum Shape {
     /// The pre-flight object at the top level, as documented
     Flat,
-    /// The same object within {"detail": …}
+    /// The pre-flight object inside {"detail": …}
     Wrapped,
 }
 
@@ -64,8 +64,8 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
-        // Listened for before anything is printed: a script may interrupt as soon as it has read the address.
-        let interrupted = interruption()?;
+        // Installed before the first output: a script may send a signal as soon as it has read the address.
+        let shutdown = shutdown_signal()?;
         let sandbox = Sandbox::start_with(Options {
             listen: flags.listen,
             tls: if flags.tls { Tls::PrivateCa } else { Tls::Off },
@@ -79,13 +79,13 @@ fn run(flags: &Flags) -> io::Result<()> {
         if let (Some(path), Some(pem)) = (&flags.ca_out, sandbox.ca_pem()) {
             std::fs::write(path, pem)?;
         }
-        greet(&sandbox, io::stdout().lock())?;
-        interrupted.await;
+        print_addresses(&sandbox, io::stdout().lock())?;
+        shutdown.await;
         Ok(())
     })
 }
 
-fn greet(sandbox: &Sandbox, mut out: impl Write) -> io::Result<()> {
+fn print_addresses(sandbox: &Sandbox, mut out: impl Write) -> io::Result<()> {
     writeln!(out, "listening on {}", sandbox.url())?;
     writeln!(out, "api key {}", sandbox.key())?;
     writeln!(out, "admin calls are listed by GET {}/_sandbox/", sandbox.url())?;
@@ -93,7 +93,7 @@ fn greet(sandbox: &Sandbox, mut out: impl Write) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn interruption() -> io::Result<impl Future<Output = ()>> {
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -107,7 +107,7 @@ fn interruption() -> io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn interruption() -> io::Result<impl Future<Output = ()>> {
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

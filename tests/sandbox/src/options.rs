@@ -1,4 +1,4 @@
-//! How a sandbox is started: address, TLS and API keys. What can change while it runs is in `settings`.
+//! Options for starting a sandbox: address, TLS and API keys. `settings` has what can change while it runs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,15 +7,15 @@ use crate::settings::BodyShape;
 /// How to start a [`crate::Sandbox`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
-    /// Whether to speak TLS.
+    /// Whether to serve TLS.
     pub tls: Tls,
-    /// Permits an address that other machines reach. The sandbox has no secrets and no guards, hence not by default.
+    /// Allows an address that other machines can reach. Off by default, because the admin API needs no key.
     pub allow_remote: bool,
-    /// The API keys that are known.
+    /// The API keys that the sandbox accepts.
     pub keys: Keys,
-    /// The shape of blocked replies, until changed by the settings.
+    /// The initial value of the `body_shape` setting.
     pub body_shape: BodyShape,
 }
 
@@ -31,24 +31,25 @@ impl Default for Options {
     }
 }
 
-/// Whether the sandbox speaks TLS.
+/// Whether the sandbox serves TLS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tls {
     /// Plain HTTP.
     #[default]
     Off,
-    /// A certificate for `localhost`, `127.0.0.1`, `::1` and, behind a proxy, `api.example`, signed by a certificate authority made at the start.
+    /// TLS with a certificate from a private certificate authority, which is created at startup. The certificate is
+    /// valid for `localhost`, `127.0.0.1`, `::1` and `api.example` (for tests through a proxy).
     PrivateCa,
 }
 
-/// The three API keys that a sandbox knows.
+/// The three API keys of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// May do everything in the first account.
+    /// A key of the main account with full access.
     pub full: String,
-    /// Belongs to the first account and may not report anything.
+    /// A key of the main account that may not report events.
     pub read_only: String,
-    /// May do everything in a second account.
+    /// A key of a second account with full access.
     pub other: String,
 }
 

@@ -1,20 +1,20 @@
-//! The pre-flight rules: which are evaluated for a deployment that starts, in which order, and the block a violation
-//! makes. It changes nothing.
+//! Pre-flight checks: the order in which rules are evaluated, and the block that a violation causes. They change no
+//! state.
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::Account;
-use crate::answer::Answer;
 use crate::clock;
+use crate::json_response::JsonResponse;
 use crate::rules::{Approval, ApprovalRule, FlowRule, Mode, RetryAfter, Rule, RuleKind, SoakRule, WindowRule};
 use crate::settings::BodyShape;
 use crate::status::Status;
 
-/// A deployment that wants to start, and what decides about it.
+/// A deployment to check, and the data that the rules need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Question<'a> {
+pub(crate) struct Preflight<'a> {
     pub(crate) account: &'a Account,
     pub(crate) rules: &'a [Rule],
     pub(crate) approvals: &'a [Approval],
@@ -25,7 +25,7 @@ pub(crate) struct Question<'a> {
     pub(crate) environment: &'a str,
 }
 
-/// A refusal.
+/// Why a deployment is blocked.
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) status: StatusCode,
@@ -36,8 +36,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// The reply that tells it.
-    pub(crate) fn answer(&self, shape: BodyShape) -> Answer {
+    pub(crate) fn reply(&self, shape: BodyShape) -> JsonResponse {
         let object = without_nulls(json!({
             "error": "deployment_blocked",
             "message": self.message,
@@ -49,19 +48,19 @@ impl Block {
             BodyShape::Flat => object,
             BodyShape::Wrapped => json!({ "detail": object }),
         };
-        Answer::json(self.status, body)
+        JsonResponse::new(self.status, body)
     }
 }
 
-impl Question<'_> {
-    /// The rules that were evaluated, as a success reply lists them, or the first block.
+impl Preflight<'_> {
+    /// Returns the evaluated rules, as a success reply lists them, or the first block.
     pub(crate) fn check(&self) -> Result<Vec<Value>, Block> {
         if let Some(block) = self.conflict() {
             return Err(block);
         }
         let mut rules: Vec<&Rule> =
             self.rules.iter().filter(|rule| rule.applies_to(self.product, self.environment)).collect();
-        rules.sort_by_key(|rule| rank(&rule.kind));
+        rules.sort_by_key(|rule| evaluation_order(&rule.kind));
         let mut evaluated = Vec::new();
         for rule in rules {
             let violation = self.violation(rule);
@@ -84,7 +83,7 @@ impl Question<'_> {
         Ok(evaluated)
     }
 
-    /// One deployment at a time to an environment; the API does not ask whether it is the same client that starts.
+    /// A block if another deployment to the environment is in progress, even one by the same client.
     fn conflict(&self) -> Option<Block> {
         let mut others = self.account.deployments_to(self.product, self.environment);
         let other = others.find(|deployment| deployment.status == Status::Started)?;
@@ -103,10 +102,10 @@ impl Question<'_> {
 
     fn violation(&self, rule: &Rule) -> Option<Block> {
         let mut block = match &rule.kind {
-            RuleKind::Window(window) => self.in_window(rule, window),
-            RuleKind::Flow(flow) => self.out_of_order(rule, flow),
-            RuleKind::Soak(soak) => self.too_fresh(rule, soak),
-            RuleKind::Approval(approval) => self.unapproved(rule, approval),
+            RuleKind::Window(window) => self.window_violation(rule, window),
+            RuleKind::Flow(flow) => self.flow_violation(rule, flow),
+            RuleKind::Soak(soak) => self.soak_violation(rule, soak),
+            RuleKind::Approval(approval) => self.approval_violation(rule, approval),
         }?;
         if let Some(message) = &rule.message {
             block.message.clone_from(message);
@@ -114,16 +113,16 @@ impl Question<'_> {
         Some(block)
     }
 
-    fn in_window(&self, rule: &Rule, window: &WindowRule) -> Option<Block> {
-        let read = |text: &Option<String>| text.as_deref().and_then(clock::parse);
-        let (start, end) = (read(&window.start), read(&window.end));
+    fn window_violation(&self, rule: &Rule, window: &WindowRule) -> Option<Block> {
+        let parse = |text: &Option<String>| text.as_deref().and_then(clock::parse);
+        let (start, end) = (parse(&window.start), parse(&window.end));
         let active = start.is_none_or(|start| start <= self.now) && end.is_none_or(|end| self.now < end);
-        let told = |text: &Option<String>| {
-            let zone = match &window.offset {
+        let format = |text: &Option<String>| {
+            let offset = match &window.offset {
                 Some(offset) => clock::parse_offset(offset),
                 None => text.as_deref().and_then(clock::offset_of),
             };
-            read(text).map(|at| clock::in_zone(at, zone))
+            parse(text).map(|at| clock::in_zone(at, offset))
         };
         active.then(|| Block {
             status: StatusCode::LOCKED,
@@ -136,16 +135,17 @@ impl Question<'_> {
             },
             details: without_nulls(json!({
                 "window_name": rule.name,
-                "window_start": told(&window.start),
-                "window_end": told(&window.end),
+                "window_start": format(&window.start),
+                "window_end": format(&window.end),
                 "reason": window.reason,
             })),
         })
     }
 
-    fn out_of_order(&self, rule: &Rule, flow: &FlowRule) -> Option<Block> {
-        let done = |environment: &&String| self.account.completed_at(self.product, self.version, environment).is_some();
-        let missing: Vec<&String> = flow.requires.iter().filter(|environment| !done(environment)).collect();
+    fn flow_violation(&self, rule: &Rule, flow: &FlowRule) -> Option<Block> {
+        let completed =
+            |environment: &&String| self.account.completed_at(self.product, self.version, environment).is_some();
+        let missing: Vec<&String> = flow.requires.iter().filter(|environment| !completed(environment)).collect();
         let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
         (!missing.is_empty()).then(|| Block {
             status: StatusCode::PRECONDITION_REQUIRED,
@@ -165,18 +165,18 @@ impl Question<'_> {
         })
     }
 
-    fn too_fresh(&self, rule: &Rule, soak: &SoakRule) -> Option<Block> {
-        let since = self.account.completed_at(self.product, self.version, &soak.after);
-        let over = since.map(|since| clock::plus_hours(since, soak.hours));
-        let elapsed = since.map_or(0.0, |since| self.now.duration_since(since).as_secs_f64() / 3600.0);
-        over.is_none_or(|over| self.now < over).then(|| Block {
+    fn soak_violation(&self, rule: &Rule, soak: &SoakRule) -> Option<Block> {
+        let completed_at = self.account.completed_at(self.product, self.version, &soak.after);
+        let ends_at = completed_at.map(|at| clock::plus_hours(at, soak.hours));
+        let elapsed = completed_at.map_or(0.0, |at| self.now.duration_since(at).as_secs_f64() / 3600.0);
+        ends_at.is_none_or(|ends_at| self.now < ends_at).then(|| Block {
             status: StatusCode::PRECONDITION_REQUIRED,
             code: "INSUFFICIENT_SOAK_TIME".to_owned(),
             message: format!(
                 "Version {} must soak in {} for {} hours before {}",
                 self.version, soak.after, soak.hours, self.environment
             ),
-            retry_after: over.map(|over| clock::utc(clock::ceil(over))),
+            retry_after: ends_at.map(|at| clock::utc(clock::ceil(at))),
             details: json!({
                 "rule_name": rule.name,
                 "required_hours": soak.hours,
@@ -186,34 +186,34 @@ impl Question<'_> {
         })
     }
 
-    fn unapproved(&self, rule: &Rule, asked: &ApprovalRule) -> Option<Block> {
+    fn approval_violation(&self, rule: &Rule, required: &ApprovalRule) -> Option<Block> {
         let mut people: Vec<&str> = self
             .approvals
             .iter()
-            .filter(|given| given.product == self.product && given.version == self.version)
-            .filter(|given| given.environment == self.environment)
-            .filter(|given| asked.roles.is_empty() || asked.roles.contains(&given.role))
-            .map(|given| given.by.as_str())
+            .filter(|approval| approval.product == self.product && approval.version == self.version)
+            .filter(|approval| approval.environment == self.environment)
+            .filter(|approval| required.roles.is_empty() || required.roles.contains(&approval.role))
+            .map(|approval| approval.by.as_str())
             .collect();
         people.sort_unstable();
         people.dedup();
-        (people.len() < asked.required).then(|| Block {
+        (people.len() < required.required).then(|| Block {
             status: StatusCode::PRECONDITION_REQUIRED,
-            code: asked.code.clone(),
-            message: format!("Deployment to {} requires {} approval(s)", self.environment, asked.required),
+            code: required.code.clone(),
+            message: format!("Deployment to {} requires {} approval(s)", self.environment, required.required),
             retry_after: None,
             details: json!({
-                "required_approvals": asked.required,
+                "required_approvals": required.required,
                 "current_approvals": people.len(),
-                "approver_roles": asked.roles,
+                "approver_roles": required.roles,
                 "rule_name": rule.name,
             }),
         })
     }
 }
 
-/// The order in which kinds of rules are evaluated.
-fn rank(kind: &RuleKind) -> u8 {
+/// The position of a rule's type in the order of evaluation.
+fn evaluation_order(kind: &RuleKind) -> u8 {
     match kind {
         RuleKind::Window(_) => 0,
         RuleKind::Flow(_) => 1,

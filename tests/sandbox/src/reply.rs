@@ -1,4 +1,4 @@
-//! Scripted replies: what one entry of the script says. How it is carried out is in `script` and `server`.
+//! Script entries. `script` and `server` carry them out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,42 +7,43 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One entry of the script; it is used up by one API request, or by [`Reply::times`] of them.
+/// An entry of the script. It applies to one API request, or to [`Reply::times`] requests.
 ///
-/// An entry that says neither what to reply nor how to fail behaves: a mere [`Reply::delay`] or [`Reply::header`]
-/// changes an ordinary reply. A [`Fault`] alone never carries out the request, except [`Fault::LoseReply`].
+/// An entry without a status, a body or a fault processes the request as usual, so [`Reply::delay`] or
+/// [`Reply::header`] alone changes a normal reply. An entry with a status, a body or a [`Fault`] does not process the
+/// request, except with [`Reply::behave`] or [`Fault::LoseReply`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reply {
-    /// The status; 200 when there is a body or a fault without one.
+    /// The status; 200 if absent and there is a body or a fault.
     pub status: Option<u16>,
-    /// Headers that replace those of the same name; `null` removes one.
+    /// Headers to set; `null` removes a header.
     pub headers: BTreeMap<String, Option<HeaderValues>>,
     /// A JSON body.
     pub json: Option<Value>,
-    /// A body as text; its content type is guessed from the first character.
+    /// A text body; its content type is guessed from the first character.
     pub body: Option<String>,
-    /// Makes the body exactly this long.
+    /// The exact length of the body in bytes.
     pub body_bytes: Option<usize>,
-    /// Waits after the request was carried out and before the reply; for a slow body the wait between two bytes.
+    /// The pause between processing the request and replying; with [`Fault::Slow`], the pause before each byte.
     pub delay_ms: Option<u64>,
     /// How the connection fails.
     pub fault: Option<Fault>,
-    /// How many requests use this entry; once if absent.
+    /// How many requests use this entry; 1 if absent.
     pub times: Option<u32>,
-    /// Carries out the request and answers as usual.
+    /// Processes the request. The normal reply is sent unless the entry has a status or a body.
     pub behave: bool,
-    /// Only requests with this path use the entry. Without it every path but `/health` does.
+    /// The path of the requests that use the entry; if absent, every path except `/health`.
     pub path: Option<String>,
 }
 
-/// One or more values of a header.
+/// The values of a header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum HeaderValues {
     /// A single value.
     One(String),
-    /// The header is sent once for each.
+    /// The header is sent once for each value.
     Many(Vec<String>),
 }
 
@@ -50,17 +51,17 @@ pub enum HeaderValues {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Closes the connection before any byte of a reply; the request is not carried out.
+    /// Closes the connection without a reply. The request is not processed.
     Close,
-    /// Promises the whole body, sends half of it, and closes.
+    /// Sends half of the body that `Content-Length` announces, then closes the connection.
     Cut,
-    /// Sends bytes that are no HTTP, and closes.
+    /// Sends bytes that are not HTTP, then closes the connection.
     Garbage,
-    /// Never replies; ends when the client goes away or the sandbox stops.
+    /// Never replies. The connection ends when the client closes it or the sandbox stops.
     Hang,
-    /// Carries out the request, then closes without a reply.
+    /// Processes the request, then closes the connection without a reply.
     LoseReply,
-    /// Sends the body byte by byte, 50 ms apart or as far as the delay says.
+    /// Sends the body one byte at a time, 50 ms apart or [`Reply::delay`] apart.
     Slow,
 }
 
@@ -70,17 +71,17 @@ impl Reply {
         Self { status: Some(status), ..Self::default() }
     }
 
-    /// A failing connection.
+    /// A connection failure.
     pub fn fault(fault: Fault) -> Self {
         Self { fault: Some(fault), ..Self::default() }
     }
 
-    /// An ordinary reply, to come between others.
+    /// A normal reply, for use between other entries.
     pub fn behave() -> Self {
         Self { behave: true, ..Self::default() }
     }
 
-    /// Adds a header; a second value for a name is sent beside the first.
+    /// Adds a header. A second value for the same name is sent in addition to the first.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let slot = self.headers.entry(name.to_owned()).or_default();
         *slot = Some(match slot.take() {
@@ -94,7 +95,7 @@ impl Reply {
         self
     }
 
-    /// Removes a header that would be sent otherwise, such as `Date`.
+    /// Removes a header that replies have by default, such as `Date`.
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.insert(name.to_owned(), None);
         self
@@ -106,56 +107,56 @@ impl Reply {
         self
     }
 
-    /// Sets a body as text.
+    /// Sets a text body.
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Makes the body exactly this long.
+    /// Sets the exact length of the body.
     pub fn body_bytes(mut self, bytes: usize) -> Self {
         self.body_bytes = Some(bytes);
         self
     }
 
-    /// Waits before the reply.
+    /// Sets a pause before the reply; with [`Fault::Slow`], before each byte.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
         self
     }
 
-    /// Uses the entry for so many requests.
+    /// Applies the entry to this many requests.
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Adds a failing connection to what the entry says already.
+    /// Adds a connection failure to the entry.
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
         self
     }
 
-    /// Keeps the entry for requests with this path.
+    /// Restricts the entry to requests with this path.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Whether the request is carried out.
-    pub(crate) fn executes(&self) -> bool {
-        self.behave || self.fault == Some(Fault::LoseReply) || (self.fault.is_none() && !self.says_a_reply())
+    /// Whether the request is processed.
+    pub(crate) fn runs_request(&self) -> bool {
+        self.behave || self.fault == Some(Fault::LoseReply) || (self.fault.is_none() && !self.has_reply())
     }
 
-    /// Whether the entry names a status or a body.
-    pub(crate) fn says_a_reply(&self) -> bool {
+    /// Whether the entry has a status or a body.
+    pub(crate) fn has_reply(&self) -> bool {
         self.status.is_some() || self.json.is_some() || self.body.is_some() || self.body_bytes.is_some()
     }
 
-    /// Replaces headers as the entry says.
+    /// Applies the entry's headers to a response.
     pub(crate) fn override_headers(&self, headers: &mut HeaderMap) {
         for (name, values) in &self.headers {
-            // Both were checked when the entry was taken in.
+            // `check` has validated both.
             let Ok(name) = HeaderName::try_from(name) else { continue };
             headers.remove(&name);
             for value in values.iter().flat_map(HeaderValues::all).flat_map(HeaderValue::try_from) {
@@ -164,7 +165,7 @@ impl Reply {
         }
     }
 
-    /// Whether a request with this path uses the entry.
+    /// Whether the entry applies to requests with this path.
     pub(crate) fn is_for(&self, path: &str) -> bool {
         match &self.path {
             Some(only) => only == path,
@@ -172,24 +173,24 @@ impl Reply {
         }
     }
 
-    /// Refuses what cannot be sent as HTTP.
+    /// Rejects an entry that cannot be sent as HTTP.
     pub(crate) fn check(&self) -> Result<(), String> {
         if let Some(status) = self.status.filter(|status| !(200..1000).contains(status)) {
-            return Err(format!("status {status} is not that of a final reply (200 to 999)"));
+            return Err(format!("status {status} is not between 200 and 999"));
         }
         if self.times == Some(0) {
             return Err("times must be at least 1".to_owned());
         }
         for (name, values) in &self.headers {
             if HeaderName::try_from(name.as_str()).is_err() {
-                return Err(format!("{name:?} is not a header name"));
+                return Err(format!("{name:?} is not a valid header name"));
             }
-            if ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
-                return Err(format!("{name} follows from the body; use body_bytes or the fault \"cut\""));
+            if ["content-length", "transfer-encoding"].iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+                return Err(format!("{name} cannot be set; use body_bytes or the fault \"cut\""));
             }
             for value in values.iter().flat_map(HeaderValues::all) {
                 if HeaderValue::try_from(value).is_err() {
-                    return Err(format!("{value:?} is not a header value"));
+                    return Err(format!("{value:?} is not a valid header value"));
                 }
             }
         }
@@ -198,7 +199,6 @@ impl Reply {
 }
 
 impl HeaderValues {
-    /// Its values in order.
     pub(crate) fn all(&self) -> &[String] {
         match self {
             Self::One(value) => std::slice::from_ref(value),
@@ -208,12 +208,12 @@ impl HeaderValues {
 }
 
 impl From<Value> for Reply {
-    /// Reads an entry as the admin call does.
+    /// Parses an entry as `POST /_sandbox/script` does.
     ///
     /// # Panics
     ///
-    /// If the JSON is not an entry of the script.
+    /// If the JSON is not a valid script entry.
     fn from(json: Value) -> Self {
-        serde_json::from_value(json).unwrap_or_else(|error| panic!("not a scripted reply: {error}"))
+        serde_json::from_value(json).unwrap_or_else(|error| panic!("invalid script entry: {error}"))
     }
 }

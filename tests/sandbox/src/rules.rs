@@ -1,5 +1,5 @@
-//! Rules, approvals and planted deployments as the admin surface and the library take them. How a rule is evaluated is
-//! in `preflight`.
+//! Rules, approvals and planted deployments, as the admin API and the library accept them. `preflight` evaluates the
+//! rules.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,109 +7,109 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// A pre-flight rule.
+/// A deployment rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its name, as replies and the console show it.
+    /// The rule's name, which blocked replies contain.
     pub name: String,
-    /// Whether it blocks.
+    /// Whether a violation blocks the deployment.
     #[serde(default)]
     pub mode: Mode,
-    /// The product it is for; every one if absent.
+    /// The product that the rule applies to; all products if absent.
     #[serde(default)]
     pub product: Option<String>,
-    /// The environment it is for; every one if absent.
+    /// The environment that the rule applies to; all environments if absent.
     #[serde(default)]
     pub environment: Option<String>,
-    /// What the reply says when it blocks; a text in the API's manner if absent.
+    /// The `message` of a blocked reply; a default text if absent.
     #[serde(default)]
     pub message: Option<String>,
-    /// What it asks for.
+    /// The rule's type and its conditions.
     #[serde(flatten)]
     pub kind: RuleKind,
 }
 
-/// Whether a rule blocks.
+/// The mode of a rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// A violation blocks the deployment.
     #[default]
     Enabled,
-    /// A violation is only told, in the reply to a deployment that goes ahead.
+    /// A violation is listed in the success reply and blocks nothing.
     ReportOnly,
 }
 
-/// What a rule asks for; `kind` in JSON.
+/// The type of a rule and its conditions; the type is `kind` in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RuleKind {
-    /// Nothing is deployed during a time.
+    /// Blocks deployments during a period.
     Window(WindowRule),
-    /// The version was completed in other environments before.
+    /// Requires that the version was deployed to other environments first.
     Flow(FlowRule),
-    /// The version has been in another environment for some time.
+    /// Requires that the version has been in another environment for some time.
     Soak(SoakRule),
-    /// People have approved.
+    /// Requires approvals.
     Approval(ApprovalRule),
 }
 
-/// A time during which nothing is deployed.
+/// A period without deployments.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WindowRule {
-    /// When it starts (RFC 3339); when the rule is added, if absent.
+    /// The start (RFC 3339); if absent, the time when the rule is added.
     pub start: Option<String>,
-    /// When it ends (RFC 3339); never if this and `ends_in_seconds` are absent.
+    /// The end (RFC 3339); if this and `ends_in_seconds` are absent, the window never ends.
     pub end: Option<String>,
-    /// When it ends, counted from when the rule is added, by the server's clock; rounded up to a whole second.
+    /// The end in seconds after the rule is added, by the server's clock; rounded up to a whole second.
     pub ends_in_seconds: Option<i64>,
-    /// What the reply says about when to come back.
+    /// The `retry_after` of a blocked reply.
     pub retry_after: RetryAfter,
-    /// The zone in which start and end are told, such as `-07:00`; else the one they are written in.
+    /// The UTC offset of start and end in replies, such as `-07:00`; if absent, the offset they were given with.
     pub offset: Option<String>,
-    /// Why there is a window.
+    /// The reason for the window.
     pub reason: Option<String>,
 }
 
-/// What the reply to a deployment in a window says about when to come back.
+/// The `retry_after` of the reply to a deployment in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum RetryAfter {
     /// The end of the window, in UTC.
     #[default]
     End,
-    /// Nothing.
+    /// No `retry_after`.
     Absent,
-    /// This text, whatever it is.
+    /// This text, even if it is not a time.
     Literal(String),
 }
 
-/// Environments in which the version was completed before.
+/// The environments that the version must be deployed to first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowRule {
     /// The names of the environments.
     pub requires: Vec<String>,
 }
 
-/// How long the version has been in another environment.
+/// How long the version must be in another environment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SoakRule {
     /// The other environment.
     pub after: String,
-    /// For how long, counted since it was last completed there.
+    /// The time in hours since the version was last completed there.
     pub hours: f64,
 }
 
-/// People who have approved.
+/// The approvals that a deployment needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalRule {
-    /// How many people.
+    /// The number of people who must approve.
     pub required: usize,
-    /// The roles that count; every one if empty.
+    /// The roles that can approve; all roles if empty.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// `APPROVAL_REQUIRED`, `QUALITY_APPROVAL_REQUIRED`, or a code nobody has heard of.
+    /// The `code` of a blocked reply: `APPROVAL_REQUIRED`, `QUALITY_APPROVAL_REQUIRED` or any other text.
     #[serde(default = "approval_required")]
     pub code: String,
 }
@@ -124,13 +124,13 @@ pub struct Approval {
     pub version: String,
     /// The environment's name.
     pub environment: String,
-    /// The role in which it is given.
+    /// The approver's role.
     pub role: String,
-    /// Who gives it; one person counts once.
+    /// The approver. Several approvals by one person count as one.
     pub by: String,
 }
 
-/// A deployment that is there without having been reported.
+/// A deployment that is created without an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlantedDeployment {
@@ -140,56 +140,56 @@ pub struct PlantedDeployment {
     pub version: String,
     /// The environment's name.
     pub environment: String,
-    /// A status word; one that is final counts as reached at the start.
+    /// The status. The deployment reached it at its start, even if it is a terminal status.
     pub status: String,
-    /// When it started (RFC 3339); now if this and `started_seconds_ago` are absent.
+    /// The start (RFC 3339); if this and `started_seconds_ago` are absent, now.
     #[serde(default)]
     pub started_at: Option<String>,
-    /// When it started, counted back from now by the server's clock.
+    /// The start in seconds before now, by the server's clock.
     #[serde(default)]
     pub started_seconds_ago: Option<i64>,
-    /// `main` (if absent) or `other`.
+    /// The account: `main` (the default) or `other`.
     #[serde(default)]
     pub account: Option<String>,
 }
 
 impl Rule {
-    /// Reads a rule as the admin call does.
-    pub(crate) fn read(json: Value) -> Result<Self, String> {
+    /// Parses a rule and rejects unknown fields.
+    pub(crate) fn parse(json: Value) -> Result<Self, String> {
         let rule: Self = serde_json::from_value(json.clone()).map_err(|error| error.to_string())?;
-        // A flattened enum cannot refuse unknown fields by itself; what does not come out again was not understood.
-        let understood = serde_json::to_value(&rule).map_err(|error| error.to_string())?;
-        match json.as_object().and_then(|given| given.keys().find(|name| understood.get(name.as_str()).is_none())) {
+        // serde cannot reject unknown fields beside a flattened enum, but they are missing from the serialized rule.
+        let known_fields = serde_json::to_value(&rule).map_err(|error| error.to_string())?;
+        match json.as_object().and_then(|fields| fields.keys().find(|name| known_fields.get(name.as_str()).is_none())) {
             Some(unknown) => Err(format!("unknown field `{unknown}`")),
             None => Ok(rule),
         }
     }
 
-    /// The rule with every time of it settled, as of `now`.
-    pub(crate) fn settled(mut self, now: Timestamp) -> Result<Self, String> {
+    /// Returns the rule with relative times made absolute, and rejects invalid times.
+    pub(crate) fn with_resolved_times(mut self, now: Timestamp) -> Result<Self, String> {
         match &mut self.kind {
-            RuleKind::Window(window) => window.settle(now)?,
+            RuleKind::Window(window) => window.resolve_times(now)?,
             RuleKind::Soak(soak) if !soak.hours.is_finite() => return Err("hours must be a number".to_owned()),
             RuleKind::Soak(_) | RuleKind::Flow(_) | RuleKind::Approval(_) => {}
         }
         Ok(self)
     }
 
-    /// Whether the rule is about this product and environment at all.
+    /// Whether the rule applies to deployments of this product to this environment.
     pub(crate) fn applies_to(&self, product: &str, environment: &str) -> bool {
-        let fits = |asked: &Option<String>, name: &str| asked.as_deref().is_none_or(|asked| asked == name);
-        // A rule for every environment would otherwise forbid the very deployment that it asks for.
-        let satisfied_by_this = match &self.kind {
+        let matches = |filter: &Option<String>, name: &str| filter.as_deref().is_none_or(|filter| filter == name);
+        // A rule for all environments would otherwise block the deployment that it requires.
+        let is_prerequisite = match &self.kind {
             RuleKind::Flow(flow) => flow.requires.iter().any(|required| required == environment),
             RuleKind::Soak(soak) => soak.after == environment,
             RuleKind::Window(_) | RuleKind::Approval(_) => false,
         };
-        fits(&self.product, product) && fits(&self.environment, environment) && !satisfied_by_this
+        matches(&self.product, product) && matches(&self.environment, environment) && !is_prerequisite
     }
 }
 
 impl WindowRule {
-    fn settle(&mut self, now: Timestamp) -> Result<(), String> {
+    fn resolve_times(&mut self, now: Timestamp) -> Result<(), String> {
         if let Some(seconds) = self.ends_in_seconds.take() {
             self.end = Some(clock::utc(clock::ceil(clock::plus_seconds(now, seconds))));
         }
@@ -227,13 +227,13 @@ impl From<RetryAfter> for String {
 }
 
 impl From<Value> for Rule {
-    /// Reads a rule as the admin call does.
+    /// Parses a rule as `POST /_sandbox/rules` does.
     ///
     /// # Panics
     ///
-    /// If the JSON is not a rule.
+    /// If the JSON is not a valid rule.
     fn from(json: Value) -> Self {
-        Self::read(json).unwrap_or_else(|error| panic!("not a rule: {error}"))
+        Self::parse(json).unwrap_or_else(|error| panic!("invalid rule: {error}"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The handle on a running sandbox. The server has a thread and a runtime of its own, so that tests without a runtime
-//! can use it; dropping the handle stops and joins it.
+//! The handle to a running sandbox. The server has its own thread and runtime, because most tests have no runtime.
+//! Dropping the handle stops the server and joins the thread.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,23 +11,23 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::log::Received;
+use crate::log::ReceivedRequest;
 use crate::options::{Keys, Options, Tls};
 use crate::reply::Reply;
 use crate::rules::{Approval, PlantedDeployment, Rule};
-use crate::status::{Status, Subject};
+use crate::state::SharedState;
+use crate::status::{EventType, Status};
 use crate::tls::Identity;
-use crate::world::Shared;
 use crate::{deployments, server};
 
-/// A running sandbox; it stops when dropped.
+/// A running sandbox. It stops when dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     addr: SocketAddr,
     keys: Keys,
     ca_pem: Option<String>,
-    shared: Arc<Shared>,
-    // Dropped to stop the server; an option so that this happens before the thread is joined.
+    shared: Arc<SharedState>,
+    // Dropping the sender stops the server. An option, because `drop` does it before it joins the thread.
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,12 +37,12 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// If it cannot listen, which a test could not do anything about.
+    /// If the sandbox cannot listen.
     pub fn start() -> Self {
         Self::start_with(Options::default()).unwrap_or_else(|error| panic!("the sandbox cannot start: {error}"))
     }
 
-    /// Starts a sandbox.
+    /// Starts a sandbox with the given options.
     pub fn start_with(options: Options) -> io::Result<Self> {
         if !options.listen.ip().is_loopback() && !options.allow_remote {
             let message =
@@ -60,16 +60,16 @@ impl Sandbox {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let shared = Arc::new(Shared::new(&options));
+        let shared = Arc::new(SharedState::new(&options));
         let (stop, stopped) = oneshot::channel();
         let listener = {
             let _context = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        let served = Arc::clone(&shared);
+        let server_state = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("versioner-sandbox".to_owned()).spawn(move || {
-            // Dropping the runtime afterwards drops every connection, hanging ones included.
-            runtime.block_on(server::run(listener, acceptor, served, stopped));
+            // Dropping the runtime afterwards closes every connection, including those that hang.
+            runtime.block_on(server::run(listener, acceptor, server_state, stopped));
         })?;
         Ok(Self { addr, keys: options.keys, ca_pem, shared, stop: Some(stop), thread: Some(thread) })
     }
@@ -86,108 +86,108 @@ impl Sandbox {
         format!("http://{}", SocketAddr::new(host, port))
     }
 
-    /// The address it listens on.
+    /// The address that the sandbox listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// A key that may do everything.
+    /// A key of the main account with full access.
     pub fn key(&self) -> &str {
         &self.keys.full
     }
 
-    /// A key of the same account that may not report anything.
+    /// A key of the main account that may not report events.
     pub fn read_only_key(&self) -> &str {
         &self.keys.read_only
     }
 
-    /// A key of another account, which has a state of its own.
+    /// A key of a second account, which has its own products and deployments.
     pub fn other_key(&self) -> &str {
         &self.keys.other
     }
 
-    /// The private authority's certificate, as PEM, if the sandbox speaks TLS.
+    /// The private certificate authority's certificate (PEM), if the sandbox serves TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
     /// The API requests received so far, in order.
-    pub fn requests(&self) -> Vec<Received> {
-        self.shared.world().log.clone()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.shared.lock().log.clone()
     }
 
-    /// Empties the request log.
+    /// Clears the request log.
     pub fn clear_requests(&self) {
-        self.shared.world().log.clear();
+        self.shared.lock().log.clear();
     }
 
-    /// Appends to the script.
+    /// Appends entries to the script.
     ///
     /// # Panics
     ///
     /// If an entry cannot be sent as HTTP.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         let entries = replies.into_iter().collect();
-        // Bound first, so that the lock is not held while panicking.
-        let outcome = self.shared.world().append_script(entries);
-        outcome.unwrap_or_else(|error| panic!("not a scripted reply: {error}"));
+        // Bound to a variable to release the lock before a panic.
+        let outcome = self.shared.lock().append_script(entries);
+        outcome.unwrap_or_else(|error| panic!("invalid script entry: {error}"));
     }
 
     /// Adds a rule, or replaces the one of the same name.
     ///
     /// # Panics
     ///
-    /// If a time in it is none.
+    /// If the rule has an invalid time.
     pub fn rule(&self, rule: Rule) {
-        let outcome = self.shared.world().add_rule(rule).map(drop);
-        outcome.unwrap_or_else(|error| panic!("not a rule: {error}"));
+        let outcome = self.shared.lock().add_rule(rule).map(drop);
+        outcome.unwrap_or_else(|error| panic!("invalid rule: {error}"));
     }
 
-    /// Gives an approval.
+    /// Adds an approval.
     pub fn approve(&self, approval: Approval) {
-        self.shared.world().approvals.push(approval);
+        self.shared.lock().approvals.push(approval);
     }
 
-    /// Puts a deployment there without an event, and returns its id.
+    /// Creates a deployment without an event and returns its id.
     ///
     /// # Panics
     ///
-    /// If its status, time or account is none.
+    /// If the status, time or account is invalid.
     pub fn plant(&self, deployment: PlantedDeployment) -> String {
-        let outcome = deployments::plant(&mut self.shared.world(), &deployment);
-        outcome.unwrap_or_else(|error| panic!("not a deployment: {error}"))
+        let outcome = deployments::plant(&mut self.shared.lock(), &deployment);
+        outcome.unwrap_or_else(|error| panic!("invalid deployment: {error}"))
     }
 
-    /// Ends a deployment without an event.
+    /// Changes the status of a deployment without an event.
     ///
     /// # Panics
     ///
-    /// If there is no such deployment or status.
+    /// If the deployment or the status does not exist.
     pub fn end(&self, deployment_id: &str, status: &str) {
         let status =
-            Status::from_word(status, Subject::Deployment).unwrap_or_else(|| panic!("{status:?} is not a status"));
-        let ended = deployments::end(&mut self.shared.world(), deployment_id, status);
-        assert!(ended.is_some(), "there is no deployment {deployment_id:?}");
+            Status::from_word(status, EventType::Deployment).unwrap_or_else(|| panic!("{status:?} is not a status"));
+        let changed = deployments::set_status(&mut self.shared.lock(), deployment_id, status);
+        assert!(changed.is_some(), "there is no deployment {deployment_id:?}");
     }
 
-    /// Changes the settings that `patch` names.
+    /// Changes the settings in `patch` and keeps the others.
     ///
     /// # Panics
     ///
-    /// If a setting or its value is unknown.
+    /// If a setting is unknown or a value is invalid.
     pub fn settings(&self, patch: Value) {
-        let outcome = self.shared.world().patch_settings(&patch);
-        outcome.unwrap_or_else(|error| panic!("not settings: {error}"));
+        let outcome = self.shared.lock().patch_settings(&patch);
+        outcome.unwrap_or_else(|error| panic!("invalid settings: {error}"));
     }
 
-    /// What the accounts hold, as `GET /_sandbox/state` shows it.
+    /// The data of the accounts, as `GET /_sandbox/state` returns it.
     pub fn state(&self) -> Value {
-        self.shared.world().state()
+        self.shared.lock().snapshot()
     }
 
-    /// Waits until so many API requests are in the log; whether it came to that in time.
-    pub fn wait_for_requests(&self, n: usize, within: Duration) -> bool {
-        self.shared.wait_for(n, within)
+    /// Waits until the log has `n` API requests. Returns whether it does before the timeout.
+    pub fn wait_for_requests(&self, n: usize, timeout: Duration) -> bool {
+        self.shared.wait_for(n, timeout)
     }
 }
 
@@ -195,7 +195,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A server that panicked has printed so; there is nothing left to stop.
+            // An error means that the server has panicked, which has already printed a message.
             let _ = thread.join();
         }
     }

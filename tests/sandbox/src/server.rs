@@ -1,5 +1,5 @@
-//! Connections: accepting them, reading requests, sending replies, and breaking connections where the script says so.
-//! What is replied is for the routers of the two surfaces, which it puts together.
+//! Connections: accepts them, reads requests, sends replies, and breaks connections where the script says so. It
+//! combines the routers of `api` and `admin`, which produce the replies.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -27,29 +27,29 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::api::BODY_LIMIT;
 use crate::reply::{Fault, Reply};
-use crate::world::Shared;
+use crate::state::SharedState;
 use crate::{admin, api, clock, script};
 
-/// How far apart the bytes of a slow body are if the script does not say.
-const SLOW_STEP: Duration = Duration::from_millis(50);
+/// The default pause before each byte of a slow body.
+const SLOW_BYTE_DELAY: Duration = Duration::from_millis(50);
 
-const GARBAGE: &[u8] = b"\x00\xffthis is no HTTP\r\n\x01\x02\x03\r\n\r\n";
+const NOT_HTTP: &[u8] = b"\x00\xffthis is not HTTP\r\n\x01\x02\x03\r\n\r\n";
 
-/// Accepts connections until told to stop.
+/// Accepts connections until the sender of `stop` is dropped.
 pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     mut stop: oneshot::Receiver<Infallible>,
 ) {
     let router = TowerToHyperService::new(router(&shared));
     loop {
         let accepted = tokio::select! {
-            // The sender is dropped with the handle; nothing is ever sent.
+            // The handle drops the sender and never sends anything.
             _ = &mut stop => return,
             accepted = listener.accept() => accepted,
         };
-        // A client that is gone already, or a machine out of descriptors: neither is a reason to stop.
+        // The client has already gone away, or there are no free file descriptors. Neither stops the server.
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
@@ -69,44 +69,48 @@ pub(crate) async fn run(
     }
 }
 
-/// Bytes to write to a connection after hyper has given it up.
-type LastWords = Arc<Mutex<Vec<u8>>>;
+/// Bytes to write to a connection after hyper has released it.
+type FinalBytes = Arc<Mutex<Vec<u8>>>;
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, router: TowerToHyperService<Router>, shared: Arc<Shared>) {
-    let last_words = LastWords::default();
-    let service = service_fn(|request| handle(request, router.clone(), Arc::clone(&shared), Arc::clone(&last_words)));
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    router: TowerToHyperService<Router>,
+    shared: Arc<SharedState>,
+) {
+    let final_bytes = FinalBytes::default();
+    let service = service_fn(|request| handle(request, router.clone(), Arc::clone(&shared), Arc::clone(&final_bytes)));
     let mut connection = http1::Builder::new()
         .auto_date_header(false)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     if Pin::new(&mut connection).await.is_err() {
-        let words = std::mem::take(&mut *last_words.lock().unwrap_or_else(PoisonError::into_inner));
+        let bytes = std::mem::take(&mut *final_bytes.lock().unwrap_or_else(PoisonError::into_inner));
         let mut stream = connection.into_parts().io.into_inner();
-        // The client may have gone away first, which is as good.
-        if !words.is_empty() && stream.write_all(&words).await.is_ok() {
+        // An error means that the client has closed the connection first.
+        if !bytes.is_empty() && stream.write_all(&bytes).await.is_ok() {
             let _ = stream.flush().await;
         }
     }
 }
 
-/// Makes hyper drop the connection without a reply.
+/// An error that makes hyper drop the connection without a reply.
 #[derive(Debug)]
-struct Broken;
+struct BrokenConnection;
 
-impl fmt::Display for Broken {
+impl fmt::Display for BrokenConnection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the connection is broken on purpose")
+        formatter.write_str("the script breaks this connection")
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for BrokenConnection {}
 
-fn router(shared: &Arc<Shared>) -> Router {
+fn router(shared: &Arc<SharedState>) -> Router {
     Router::new()
-        // As a service of its own, so that axum adds nothing of the API's to a scripted reply.
+        // A separate service: axum would otherwise add the API's headers to scripted replies.
         .fallback_service(api::router().with_state(Arc::clone(shared)))
         .layer(from_fn_with_state(Arc::clone(shared), script::apply))
-        // Added after the script's layer, which therefore is not around it.
+        // Added after the script layer, which therefore does not apply to the admin API.
         .nest(admin::PREFIX, admin::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Arc::clone(shared))
@@ -115,62 +119,62 @@ fn router(shared: &Arc<Shared>) -> Router {
 async fn handle(
     request: Request<Incoming>,
     router: TowerToHyperService<Router>,
-    shared: Arc<Shared>,
-    last_words: LastWords,
-) -> Result<Response, Broken> {
-    let Ok(mut response) = router.call(whole(request).await?).await;
+    shared: Arc<SharedState>,
+    final_bytes: FinalBytes,
+) -> Result<Response, BrokenConnection> {
+    let Ok(mut response) = router.call(read_body(request).await?).await;
     let entry: Reply = response.extensions_mut().remove().unwrap_or_default();
     let delay = entry.delay_ms.map(Duration::from_millis);
     if entry.fault != Some(Fault::Slow) {
         tokio::time::sleep(delay.unwrap_or_default()).await;
     }
     let date = {
-        let world = shared.world();
-        world.settings.date_header.then(|| clock::http_date(world.now()))
+        let state = shared.lock();
+        state.settings.date_header.then(|| clock::http_date(state.now()))
     };
     let headers = response.headers_mut();
     headers.extend(date.and_then(|date| HeaderValue::try_from(date).ok()).map(|date| (DATE, date)));
-    // Last, as the script may replace whatever there is.
+    // Last, because the script may replace any header.
     entry.override_headers(headers);
-    let break_with = |words: Vec<u8>| {
-        *last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
-        Err(Broken)
+    let break_after = |bytes: Vec<u8>| {
+        *final_bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+        Err(BrokenConnection)
     };
     match entry.fault {
         None => Ok(response),
-        Some(Fault::Slow) => slow(response, delay.unwrap_or(SLOW_STEP)).await,
-        Some(Fault::Cut) => break_with(half(response).await?),
-        Some(Fault::Close | Fault::LoseReply) => Err(Broken),
-        Some(Fault::Garbage) => break_with(GARBAGE.to_vec()),
+        Some(Fault::Slow) => slow(response, delay.unwrap_or(SLOW_BYTE_DELAY)).await,
+        Some(Fault::Cut) => break_after(truncated(response).await?),
+        Some(Fault::Close | Fault::LoseReply) => Err(BrokenConnection),
+        Some(Fault::Garbage) => break_after(NOT_HTTP.to_vec()),
         Some(Fault::Hang) => std::future::pending().await,
     }
 }
 
-/// The request with its body read. One that is too large is read to its end all the same, as a client that still
-/// writes would miss the reply; the byte that is kept beyond the limit makes axum refuse it.
-async fn whole(request: Request<Incoming>) -> Result<Request<Body>, Broken> {
+/// Reads the request's body. A body that is too large is read to its end as well, because a client that is still
+/// writing would miss the reply. One byte beyond the limit is kept, which makes axum reject the body.
+async fn read_body(request: Request<Incoming>) -> Result<Request<Body>, BrokenConnection> {
     let (head, mut body) = request.into_parts();
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(|_| Broken)?.into_data() {
-            let room = BODY_LIMIT + 1 - bytes.len();
-            bytes.extend_from_slice(&data[..data.len().min(room)]);
+        if let Ok(data) = frame.map_err(|_| BrokenConnection)?.into_data() {
+            let remaining = BODY_LIMIT + 1 - bytes.len();
+            bytes.extend_from_slice(&data[..data.len().min(remaining)]);
         }
     }
     Ok(Request::from_parts(head, Body::from(bytes)))
 }
 
-/// The reply with a body that arrives byte by byte, with a pause before each.
-async fn slow(response: Response, step: Duration) -> Result<Response, Broken> {
+/// The response with a body that is sent one byte at a time, with a pause before each.
+async fn slow(response: Response, byte_delay: Duration) -> Result<Response, BrokenConnection> {
     let (mut head, body) = response.into_parts();
-    let mut left = to_bytes(body, usize::MAX).await.map_err(|_| Broken)?;
-    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(left.len()));
+    let mut remaining = to_bytes(body, usize::MAX).await.map_err(|_| BrokenConnection)?;
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(remaining.len()));
     let (mut sender, body) = Channel::<Bytes>::new(1);
     tokio::spawn(async move {
-        while !left.is_empty() {
-            tokio::time::sleep(step).await;
-            // The client is gone, and with it the reason to go on.
-            if sender.send_data(left.split_to(1)).await.is_err() {
+        while !remaining.is_empty() {
+            tokio::time::sleep(byte_delay).await;
+            // An error means that the client has closed the connection.
+            if sender.send_data(remaining.split_to(1)).await.is_err() {
                 return;
             }
         }
@@ -178,10 +182,10 @@ async fn slow(response: Response, step: Duration) -> Result<Response, Broken> {
     Ok(Response::from_parts(head, Body::new(body)))
 }
 
-/// The head with the whole length, and half of the body.
-async fn half(response: Response) -> Result<Vec<u8>, Broken> {
+/// The response as bytes: the head with the full content length, and half of the body.
+async fn truncated(response: Response) -> Result<Vec<u8>, BrokenConnection> {
     let (mut head, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|_| Broken)?;
+    let body = to_bytes(body, usize::MAX).await.map_err(|_| BrokenConnection)?;
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len().max(1)));
     let reason = head.status.canonical_reason().unwrap_or("Unknown");
     let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).into_bytes();

@@ -1,19 +1,19 @@
-//! What can be changed while the sandbox runs, and how a partial change is applied.
+//! Settings that can change while the sandbox runs, and partial updates of them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The changeable settings, as `GET /_sandbox/settings` shows them.
+/// The settings, as `GET /_sandbox/settings` returns them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The shape of blocked replies.
     pub body_shape: BodyShape,
-    /// How far the server's clock is from the machine's.
+    /// The server's clock minus the machine's clock.
     pub clock_offset_seconds: i64,
-    /// Whether replies carry a `Date` header.
+    /// Whether replies have a `Date` header.
     pub date_header: bool,
-    /// The rate limit of each account, if any.
+    /// The rate limit of each account; `null` for none.
     pub rate_limit: Option<RateLimit>,
     /// The `code` of a reply that is blocked by another deployment.
     pub conflict_code: String,
@@ -38,30 +38,30 @@ pub enum BodyShape {
     /// The pre-flight object at the top level, as documented.
     #[default]
     Flat,
-    /// The same object within `{"detail": …}`.
+    /// The pre-flight object inside `{"detail": …}`.
     Wrapped,
 }
 
-/// So many requests in so many seconds.
+/// A number of requests per time window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// Requests in a window.
+    /// Requests allowed in a window.
     pub limit: u64,
     /// Length of a window, which starts with its first request.
     pub window_seconds: u32,
 }
 
 impl Settings {
-    /// These settings with the fields that `patch` names replaced.
+    /// Returns the settings with the fields in `patch` replaced.
     pub(crate) fn patched(&self, patch: &Value) -> Result<Self, String> {
         let Value::Object(patch) = patch else {
             return Err("settings must be a JSON object".to_owned());
         };
-        let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        let mut merged = serde_json::to_value(self).map_err(|error| error.to_string())?;
         for (name, value) in patch {
-            whole[name] = value.clone();
+            merged[name] = value.clone();
         }
-        serde_json::from_value(whole).map_err(|error| error.to_string())
+        serde_json::from_value(merged).map_err(|error| error.to_string())
     }
 }

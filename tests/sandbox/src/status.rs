@@ -1,8 +1,7 @@
-//! The five canonical statuses and the words the API maps to them. Words beyond the documented ones are refused.
+//! The five canonical statuses and the words that the API maps to them. It rejects all other words.
 
 use serde::{Deserialize, Serialize};
 
-/// A canonical status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -13,29 +12,27 @@ pub(crate) enum Status {
     Aborted,
 }
 
-/// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Subject {
+pub(crate) enum EventType {
     Deployment,
     Build,
 }
 
 impl Status {
-    /// Maps a word as the API does: case matters, and some words are for one kind of event only.
-    pub(crate) fn from_word(word: &str, subject: Subject) -> Option<Self> {
-        Some(match (word, subject) {
+    /// Maps a word as the API does: it is case-sensitive, and some words belong to one event type only.
+    pub(crate) fn from_word(word: &str, event_type: EventType) -> Option<Self> {
+        Some(match (word, event_type) {
             ("pending" | "queued" | "scheduled", _) => Self::Pending,
             ("started" | "in_progress" | "init", _) => Self::Started,
-            ("deploying", Subject::Deployment) | ("building", Subject::Build) => Self::Started,
+            ("deploying", EventType::Deployment) | ("building", EventType::Build) => Self::Started,
             ("completed" | "success" | "complete" | "finished", _) => Self::Completed,
-            ("deployed", Subject::Deployment) | ("built", Subject::Build) => Self::Completed,
+            ("deployed", EventType::Deployment) | ("built", EventType::Build) => Self::Completed,
             ("failed" | "fail" | "failure" | "error", _) => Self::Failed,
             ("aborted" | "abort" | "cancelled" | "cancel" | "skipped", _) => Self::Aborted,
             _ => return None,
         })
     }
 
-    /// The canonical word.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -46,8 +43,8 @@ impl Status {
         }
     }
 
-    /// Whether nothing more is expected after it.
-    pub(crate) fn is_final(self) -> bool {
+    /// Whether this status ends a deployment or build.
+    pub(crate) fn is_terminal(self) -> bool {
         match self {
             Self::Pending | Self::Started => false,
             Self::Completed | Self::Failed | Self::Aborted => true,
@@ -55,8 +52,8 @@ impl Status {
     }
 }
 
-impl Subject {
-    /// The word that starts the names of its events.
+impl EventType {
+    /// The first part of the names of the recorded events, such as `deployment.started`.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Deployment => "deployment",

@@ -1,4 +1,4 @@
-//! The private certificate authority and the server certificate that it signs; both live as long as the sandbox.
+//! A private certificate authority (CA) and the server certificate that it signs. Both exist in memory only.
 
 use std::io;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What a TLS server needs, and what its clients must trust.
+/// The TLS acceptor of the server, and the CA certificate that its clients must trust.
 pub(crate) struct Identity {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) ca_pem: String,
 }
 
 impl Identity {
-    /// Makes an authority and a certificate for this machine.
+    /// Creates a CA and a server certificate.
     pub(crate) fn generate() -> io::Result<Self> {
         let mut ca = CertificateParams::default();
         ca.distinguished_name.push(DnType::CommonName, "Versioner sandbox CA");
@@ -28,16 +28,16 @@ impl Identity {
         let ca_pem = ca.self_signed(&ca_key).map_err(io::Error::other)?.pem();
         let issuer = Issuer::new(ca, ca_key);
 
-        // The last is for clients that come through a proxy: they never take one to loopback.
+        // Tests of proxies need a name that is not loopback: clients never use a proxy for loopback.
         let names = ["localhost", "127.0.0.1", "::1", "api.example"].map(str::to_owned);
-        let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
-        leaf.distinguished_name.push(DnType::CommonName, "localhost");
-        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        leaf.use_authority_key_identifier_extension = true;
-        let leaf_key = KeyPair::generate().map_err(io::Error::other)?;
-        let certificate = leaf.signed_by(&leaf_key, &issuer).map_err(io::Error::other)?;
+        let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
+        server.distinguished_name.push(DnType::CommonName, "localhost");
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        server.use_authority_key_identifier_extension = true;
+        let server_key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = server.signed_by(&server_key, &issuer).map_err(io::Error::other)?;
 
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?

@@ -1,4 +1,4 @@
-//! A tiny HTTP/1.1 client. One connection a request; what arrives is kept even if it is no HTTP.
+//! A small HTTP/1.1 client with one connection per request. It keeps what it receives, even if it is not HTTP.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use versioner_sandbox::Sandbox;
 
-/// A reply, or what there was of it.
+/// A complete or partial response. If it is not HTTP, `status` is 0 and `raw` has the bytes.
 #[derive(Debug, Clone)]
-pub(crate) struct Got {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) raw: Vec<u8>,
 }
 
-impl Got {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
@@ -48,7 +48,7 @@ impl Got {
 /// Writes a request without waiting for its reply.
 pub(crate) fn send(sandbox: &Sandbox, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(sandbox.addr()).unwrap();
-    // Only so that a broken sandbox fails a test instead of stopping it.
+    // A sandbox that never replies fails the test instead of blocking it.
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -60,28 +60,28 @@ pub(crate) fn send(sandbox: &Sandbox, method: &str, path: &str, headers: &[(&str
     stream
 }
 
-pub(crate) fn call(sandbox: &Sandbox, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Got {
+pub(crate) fn call(sandbox: &Sandbox, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
     let mut raw = Vec::new();
     let mut stream = send(sandbox, method, path, headers, body);
     let _ = stream.read_to_end(&mut raw);
-    Got::parse(raw)
+    Response::parse(raw)
 }
 
-/// An API call with the full key.
-pub(crate) fn post(sandbox: &Sandbox, path: &str, body: &Value) -> Got {
+/// Sends an API request with the full-access key.
+pub(crate) fn post(sandbox: &Sandbox, path: &str, body: &Value) -> Response {
     post_with(sandbox, path, body, &[])
 }
 
-/// An API call with the full key and more headers.
-pub(crate) fn post_with(sandbox: &Sandbox, path: &str, body: &Value, more: &[(&str, &str)]) -> Got {
+/// Sends an API request with the full-access key and additional headers.
+pub(crate) fn post_with(sandbox: &Sandbox, path: &str, body: &Value, extra: &[(&str, &str)]) -> Response {
     let key = format!("Bearer {}", sandbox.key());
     let mut headers = vec![("Authorization", key.as_str()), ("Content-Type", "application/json")];
-    headers.extend(more);
+    headers.extend(extra);
     call(sandbox, "POST", path, &headers, body.to_string().as_bytes())
 }
 
-/// Reports a deployment.
-pub(crate) fn deploy(sandbox: &Sandbox, version: &str, environment: &str, status: &str) -> Got {
+/// Reports a deployment of `shop`.
+pub(crate) fn deploy(sandbox: &Sandbox, version: &str, environment: &str, status: &str) -> Response {
     post(sandbox, "/deployment-events/", &deployment(version, environment, status))
 }
 
@@ -93,8 +93,8 @@ pub(crate) fn build(version: &str, status: &str) -> Value {
     json!({ "product_name": "shop", "version": version, "status": status })
 }
 
-/// An admin call.
-pub(crate) fn admin(sandbox: &Sandbox, method: &str, path: &str, body: &Value) -> Got {
+/// Sends an admin request.
+pub(crate) fn admin(sandbox: &Sandbox, method: &str, path: &str, body: &Value) -> Response {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     call(sandbox, method, &format!("/_sandbox/{path}"), &[], body.as_bytes())
 }

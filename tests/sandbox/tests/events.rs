@@ -1,11 +1,11 @@
-//! What events do, and which are refused.
+//! Effects of events, and which events are rejected.
 
 use serde_json::{Value, json};
 use versioner_sandbox::Sandbox;
 
 use crate::client::{build, deploy, deployment, post};
 
-/// The first error's field, message and type.
+/// Field, message and type of the first validation error.
 fn first_error(body: &Value) -> (&str, &str, &str) {
     let error = &body["detail"][0];
     assert_eq!(error["loc"][0], "body");
@@ -18,23 +18,23 @@ fn with(mut body: Value, field: &str, value: Value) -> Value {
 }
 
 #[test]
-fn every_missing_field_is_told() {
+fn every_missing_field_is_reported() {
     let sandbox = Sandbox::start();
     for (path, fields) in [
         ("/deployment-events/", &["product_name", "version", "status", "environment_name"][..]),
         ("/build-events/", &["product_name", "version", "status"][..]),
     ] {
-        let got = post(&sandbox, path, &json!({}));
+        let response = post(&sandbox, path, &json!({}));
         let expected: Vec<_> = fields
             .iter()
             .map(|field| json!({ "loc": ["body", field], "msg": "field required", "type": "value_error.missing" }))
             .collect();
-        assert_eq!((got.status, got.json()), (422, json!({ "detail": expected })));
+        assert_eq!((response.status, response.json()), (422, json!({ "detail": expected })));
     }
 }
 
 #[test]
-fn wrong_values_are_told() {
+fn invalid_values_are_reported() {
     let sandbox = Sandbox::start();
     let enumeration = "value is not a valid enumeration member; permitted: \
                        'pending', 'started', 'completed', 'failed', 'aborted'";
@@ -69,15 +69,15 @@ fn wrong_values_are_told() {
         ("/build-events/", "skip_preflight_checks", json!(true), extra),
     ] {
         let body = if path == "/build-events/" { build("1", "started") } else { deployment("1", "qa", "started") };
-        let got = post(&sandbox, path, &with(body, field, value));
-        assert_eq!(got.status, 422, "{field}");
-        assert_eq!(first_error(&got.json()), (field, message, kind));
+        let response = post(&sandbox, path, &with(body, field, value));
+        assert_eq!(response.status, 422, "{field}");
+        assert_eq!(first_error(&response.json()), (field, message, kind));
     }
     assert_eq!(sandbox.state()["accounts"]["main"]["events"], json!([]));
 }
 
 #[test]
-fn status_words_are_mapped_and_no_others() {
+fn documented_status_words_are_mapped_and_others_are_rejected() {
     let sandbox = Sandbox::start();
     let both = [
         ("pending", "pending queued scheduled"),
@@ -87,28 +87,28 @@ fn status_words_are_mapped_and_no_others() {
         ("aborted", "aborted abort cancelled cancel skipped"),
     ];
     let words = both.iter().flat_map(|(canonical, words)| words.split(' ').map(move |word| (word, *canonical)));
-    let own = [("deploying", "started", 201, 422), ("deployed", "completed", 201, 422)];
-    let own = own.into_iter().chain([("building", "started", 422, 201), ("built", "completed", 422, 201)]);
+    let specific = [("deploying", "started", 201, 422), ("deployed", "completed", 201, 422)];
+    let specific = specific.into_iter().chain([("building", "started", 422, 201), ("built", "completed", 422, 201)]);
     let unknown = "canceled succeeded passed SUCCESS UNSTABLE NOT_BUILT ABORTED SucceededWithIssues timed_out Started";
     let unknown = unknown.split(' ').map(|word| (word, "", 422, 422));
-    let all = words.map(|(word, canonical)| (word, canonical, 201, 201)).chain(own).chain(unknown);
+    let all = words.map(|(word, canonical)| (word, canonical, 201, 201)).chain(specific).chain(unknown);
     for (word, canonical, deployed, built) in all {
-        // A version and an environment of its own, so that nothing conflicts.
-        let got = deploy(&sandbox, word, word, word);
-        assert_eq!(got.status, deployed, "deployment {word}");
+        // Each word has its own version and environment to avoid conflicts.
+        let response = deploy(&sandbox, word, word, word);
+        assert_eq!(response.status, deployed, "deployment {word}");
         if deployed == 201 {
-            assert_eq!(got.json()["status"], canonical, "deployment {word}");
+            assert_eq!(response.json()["status"], canonical, "deployment {word}");
         }
-        let got = post(&sandbox, "/build-events/", &build(word, word));
-        assert_eq!(got.status, built, "build {word}");
+        let response = post(&sandbox, "/build-events/", &build(word, word));
+        assert_eq!(response.status, built, "build {word}");
         if built == 201 {
-            assert_eq!(got.json()["status"], canonical, "build {word}");
+            assert_eq!(response.json()["status"], canonical, "build {word}");
         }
     }
 }
 
 #[test]
-fn a_deployment_is_created_updated_and_created_again() {
+fn an_event_after_the_end_of_a_deployment_creates_a_new_one() {
     let sandbox = Sandbox::start();
     let body = with(deployment("1.0.0", "production", "started"), "extra_metadata", json!({ "a": 1, "b": 1 }));
     let started = post(&sandbox, "/deployment-events/", &body);
@@ -134,7 +134,7 @@ fn a_deployment_is_created_updated_and_created_again() {
 }
 
 #[test]
-fn a_pending_deployment_is_the_one_that_starts() {
+fn a_started_event_updates_the_pending_deployment() {
     let sandbox = Sandbox::start();
     let pending = deploy(&sandbox, "1.0.0", "production", "pending");
     let started = deploy(&sandbox, "1.0.0", "production", "started");
@@ -160,20 +160,20 @@ fn a_build_is_created_and_updated() {
 }
 
 #[test]
-fn a_version_keeps_its_commit() {
+fn a_versions_commit_cannot_change() {
     let sandbox = Sandbox::start();
     let conflict = json!({ "detail": "Version 1.2.3 already exists with different SHA" });
     let sha = |sha: &str| with(build("1.2.3", "completed"), "scm_sha", json!(sha));
     assert_eq!(post(&sandbox, "/build-events/", &build("1.2.3", "started")).status, 201);
     for (given, status) in [("0123456789", 200), ("01234567", 200), ("0123456789abcdef", 200), ("0123457", 409)] {
-        let got = post(&sandbox, "/build-events/", &sha(given));
-        assert_eq!(got.status, status, "{given}");
+        let response = post(&sandbox, "/build-events/", &sha(given));
+        assert_eq!(response.status, status, "{given}");
         if status == 409 {
-            assert_eq!(got.json(), conflict);
+            assert_eq!(response.json(), conflict);
         }
     }
     let body = with(deployment("1.2.3", "production", "started"), "scm_sha", json!("fffffff"));
-    let got = post(&sandbox, "/deployment-events/", &body);
-    assert_eq!((got.status, got.json()), (409, conflict));
+    let response = post(&sandbox, "/deployment-events/", &body);
+    assert_eq!((response.status, response.json()), (409, conflict));
     assert_eq!(deploy(&sandbox, "1.2.3", "production", "started").status, 201);
 }

@@ -1,4 +1,4 @@
-//! Scripted replies and broken connections.
+//! Scripted replies and connection failures.
 
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use versioner_sandbox::{Fault, Reply, Sandbox};
 
-use crate::client::{Got, call, deploy, deployment, post, send};
+use crate::client::{Response, call, deploy, deployment, post, send};
 
-fn start(sandbox: &Sandbox) -> Got {
+fn start(sandbox: &Sandbox) -> Response {
     deploy(sandbox, "1.0.0", "production", "started")
 }
 
 #[test]
-fn replies_are_used_in_order_and_then_it_behaves() {
+fn script_entries_are_used_in_order_and_then_replies_are_normal() {
     let sandbox = Sandbox::start();
     sandbox.script([
         Reply::status(503).header("Retry-After", "1").json(json!({ "detail": "Service temporarily unavailable" })),
@@ -24,30 +24,30 @@ fn replies_are_used_in_order_and_then_it_behaves() {
         Reply::status(999).body("odd"),
         Reply::status(204),
     ]);
-    let got = start(&sandbox);
-    assert_eq!((got.status, got.header("retry-after")), (503, Some("1")));
-    assert_eq!(got.json(), json!({ "detail": "Service temporarily unavailable" }));
+    let response = start(&sandbox);
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("1")));
+    assert_eq!(response.json(), json!({ "detail": "Service temporarily unavailable" }));
     for _ in 0..2 {
-        let got = start(&sandbox);
-        assert_eq!((got.status, got.header("content-type")), (502, Some("text/html; charset=utf-8")));
-        assert_eq!(got.body, b"<html>bad gateway</html>");
+        let response = start(&sandbox);
+        assert_eq!((response.status, response.header("content-type")), (502, Some("text/html; charset=utf-8")));
+        assert_eq!(response.body, b"<html>bad gateway</html>");
     }
-    let got = start(&sandbox);
-    assert_eq!((got.status, got.header("content-length"), got.body.len()), (500, Some("0"), 0));
-    let got = start(&sandbox);
-    assert_eq!((got.all("retry-after"), got.header("date")), (vec!["2", "3"], None));
-    let got = start(&sandbox);
-    assert_eq!((got.status, got.all("date"), got.header("x-new")), (201, vec!["yesterday"], Some("1")));
+    let response = start(&sandbox);
+    assert_eq!((response.status, response.header("content-length"), response.body.len()), (500, Some("0"), 0));
+    let response = start(&sandbox);
+    assert_eq!((response.all("retry-after"), response.header("date")), (vec!["2", "3"], None));
+    let response = start(&sandbox);
+    assert_eq!((response.status, response.all("date"), response.header("x-new")), (201, vec!["yesterday"], Some("1")));
     assert_eq!(start(&sandbox).status, 999);
-    let got = start(&sandbox);
-    assert_eq!((got.status, got.body.len()), (204, 0));
+    let response = start(&sandbox);
+    assert_eq!((response.status, response.body.len()), (204, 0));
     assert_eq!(start(&sandbox).status, 409);
     let scripted: Vec<bool> = sandbox.requests().iter().map(|request| request.scripted).collect();
     assert_eq!(scripted, [true, true, true, true, true, true, true, true, false]);
 }
 
 #[test]
-fn health_uses_only_entries_with_its_path() {
+fn health_uses_only_entries_for_its_path() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(500), Reply::status(503).path("/health")]);
     assert_eq!(call(&sandbox, "GET", "/health", &[], b"").status, 503);
@@ -57,7 +57,7 @@ fn health_uses_only_entries_with_its_path() {
 }
 
 #[test]
-fn an_entry_may_behave_and_still_spoil_the_reply() {
+fn an_entry_can_process_the_request_and_replace_the_reply() {
     let sandbox = Sandbox::start();
     let gateway = Reply { status: Some(502), ..Reply::behave() };
     sandbox.script([Reply::behave(), gateway]);
@@ -67,36 +67,36 @@ fn an_entry_may_behave_and_still_spoil_the_reply() {
 }
 
 #[test]
-fn close_and_garbage_carry_nothing_out() {
+fn close_and_garbage_do_not_process_the_request() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Close), Reply::fault(Fault::Garbage)]);
     assert!(start(&sandbox).raw.is_empty());
-    let got = start(&sandbox);
-    assert!(got.status == 0 && !got.raw.is_empty() && !got.raw.starts_with(b"HTTP"));
+    let response = start(&sandbox);
+    assert!(response.status == 0 && !response.raw.is_empty() && !response.raw.starts_with(b"HTTP"));
     let statuses: Vec<_> = sandbox.requests().iter().map(|request| request.reply_status).collect();
     assert_eq!(statuses, [None, None]);
     assert_eq!(start(&sandbox).status, 201);
 }
 
 #[test]
-fn a_cut_reply_promises_more_than_it_sends() {
+fn a_cut_reply_has_half_of_the_announced_body() {
     let sandbox = Sandbox::start();
     sandbox.script([
         Reply::fault(Fault::Cut),
         Reply::status(500).body("0123456789").with_fault(Fault::Cut),
         Reply::behave().with_fault(Fault::Cut),
     ]);
-    for (status, executed) in [(200, 0), (500, 0), (201, 1)] {
-        let got = start(&sandbox);
-        let promised: usize = got.header("content-length").unwrap().parse().unwrap();
-        assert_eq!((got.status, got.body.len()), (status, promised / 2));
-        assert!(got.header("date").is_some());
-        assert_eq!(sandbox.state()["accounts"]["main"]["deployments"].as_array().unwrap().len(), executed);
+    for (status, deployments) in [(200, 0), (500, 0), (201, 1)] {
+        let response = start(&sandbox);
+        let announced: usize = response.header("content-length").unwrap().parse().unwrap();
+        assert_eq!((response.status, response.body.len()), (status, announced / 2));
+        assert!(response.header("date").is_some());
+        assert_eq!(sandbox.state()["accounts"]["main"]["deployments"].as_array().unwrap().len(), deployments);
     }
 }
 
 #[test]
-fn a_lost_reply_was_carried_out() {
+fn a_request_with_a_lost_reply_is_processed() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::LoseReply)]);
     assert!(start(&sandbox).raw.is_empty());
@@ -105,18 +105,18 @@ fn a_lost_reply_was_carried_out() {
 }
 
 #[test]
-fn a_slow_body_arrives_whole() {
+fn a_slow_body_arrives_completely() {
     let sandbox = Sandbox::start();
     let step = Duration::from_millis(10);
     sandbox.script([Reply::status(200).body("0123456789").with_fault(Fault::Slow).delay(step)]);
     let before = Instant::now();
-    let got = start(&sandbox);
-    assert_eq!((got.status, got.body.as_slice()), (200, &b"0123456789"[..]));
+    let response = start(&sandbox);
+    assert_eq!((response.status, response.body.as_slice()), (200, &b"0123456789"[..]));
     assert!(before.elapsed() >= step * 10);
 }
 
 #[test]
-fn a_delay_comes_after_the_request_was_carried_out() {
+fn a_delayed_reply_is_normal_otherwise() {
     let sandbox = Sandbox::start();
     let delay = Duration::from_millis(100);
     sandbox.script([Reply::behave().delay(delay)]);
@@ -126,7 +126,7 @@ fn a_delay_comes_after_the_request_was_carried_out() {
 }
 
 #[test]
-fn a_hanging_reply_ends_with_the_sandbox() {
+fn a_hanging_connection_ends_with_the_sandbox() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Hang)]);
     let mut stream = send(&sandbox, "POST", "/build-events/", &[], b"{}");
@@ -143,21 +143,21 @@ fn a_hanging_reply_ends_with_the_sandbox() {
 }
 
 #[test]
-fn a_body_can_be_huge_or_exact() {
+fn a_body_has_the_scripted_length() {
     let sandbox = Sandbox::start();
     sandbox.script([
         Reply::status(500).body_bytes(5_000_000),
         Reply::status(500).json(json!({ "detail": "x" })).body_bytes(1000),
     ]);
-    let got = start(&sandbox);
-    assert_eq!(got.body.len(), 5_000_000);
-    assert!(got.json()["detail"].is_string());
-    let got = start(&sandbox);
-    assert_eq!((got.body.len(), got.json()), (1000, json!({ "detail": "x" })));
+    let response = start(&sandbox);
+    assert_eq!(response.body.len(), 5_000_000);
+    assert!(response.json()["detail"].is_string());
+    let response = start(&sandbox);
+    assert_eq!((response.body.len(), response.json()), (1000, json!({ "detail": "x" })));
 }
 
 #[test]
-fn waiting_for_requests_ends_in_time() {
+fn waiting_for_requests_ends_when_they_arrive_or_at_the_timeout() {
     let sandbox = Sandbox::start();
     assert!(!sandbox.wait_for_requests(1, Duration::from_millis(10)));
     assert!(sandbox.wait_for_requests(0, Duration::ZERO));
@@ -170,7 +170,7 @@ fn waiting_for_requests_ends_in_time() {
 }
 
 #[test]
-#[should_panic(expected = "not a scripted reply")]
-fn a_reply_that_is_no_http_is_refused() {
+#[should_panic(expected = "invalid script entry")]
+fn an_entry_that_cannot_be_sent_as_http_is_rejected() {
     Sandbox::start().script([Reply::status(99)]);
 }

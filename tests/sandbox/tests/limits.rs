@@ -1,4 +1,4 @@
-//! Rate limit, idempotency and the clock.
+//! Rate limit, idempotency keys and the clock.
 
 use serde_json::json;
 use versioner_sandbox::{Fault, Reply, Sandbox};
@@ -6,30 +6,30 @@ use versioner_sandbox::{Fault, Reply, Sandbox};
 use crate::client::{call, deploy, deployment, post_with};
 
 #[test]
-fn the_limit_holds_until_its_window_is_over() {
+fn requests_over_the_rate_limit_get_429() {
     let sandbox = Sandbox::start();
     sandbox.settings(json!({ "rate_limit": { "limit": 2, "window_seconds": 60 } }));
     for (version, remaining) in [("1", "1"), ("2", "0")] {
-        let got = deploy(&sandbox, version, "qa", "pending");
-        assert_eq!((got.status, got.header("X-RateLimit-Remaining")), (201, Some(remaining)));
-        assert_eq!(got.header("X-RateLimit-Limit"), Some("2"));
+        let response = deploy(&sandbox, version, "qa", "pending");
+        assert_eq!((response.status, response.header("X-RateLimit-Remaining")), (201, Some(remaining)));
+        assert_eq!(response.header("X-RateLimit-Limit"), Some("2"));
     }
-    let got = deploy(&sandbox, "3", "qa", "pending");
-    let seconds = got.header("Retry-After").unwrap().to_owned();
+    let response = deploy(&sandbox, "3", "qa", "pending");
+    let seconds = response.header("Retry-After").unwrap().to_owned();
     let detail = format!("Rate limit exceeded. Try again in {seconds} seconds.");
-    assert_eq!((got.status, got.json()), (429, json!({ "detail": detail })));
+    assert_eq!((response.status, response.json()), (429, json!({ "detail": detail })));
     assert!((50..=61).contains(&seconds.parse::<i64>().unwrap()), "{seconds}");
-    let reset: i64 = got.header("X-RateLimit-Reset").unwrap().parse().unwrap();
+    let reset: i64 = response.header("X-RateLimit-Reset").unwrap().parse().unwrap();
     assert!((0..=61).contains(&(reset - jiff::Timestamp::now().as_second())));
-    assert_eq!(got.header("X-RateLimit-Remaining"), Some("0"));
+    assert_eq!(response.header("X-RateLimit-Remaining"), Some("0"));
     assert_eq!(call(&sandbox, "GET", "/health", &[], b"").status, 200);
     sandbox.settings(json!({ "rate_limit": null }));
-    let got = deploy(&sandbox, "3", "qa", "pending");
-    assert_eq!((got.status, got.header("X-RateLimit-Limit")), (201, None));
+    let response = deploy(&sandbox, "3", "qa", "pending");
+    assert_eq!((response.status, response.header("X-RateLimit-Limit")), (201, None));
 }
 
 #[test]
-fn a_repeated_key_gets_the_first_reply() {
+fn a_repeated_idempotency_key_gets_the_first_reply() {
     let sandbox = Sandbox::start();
     let start = deployment("1.0.0", "production", "started");
     let key = [("Idempotency-Key", "k1")];
@@ -46,7 +46,7 @@ fn a_repeated_key_gets_the_first_reply() {
 }
 
 #[test]
-fn a_lost_reply_is_remembered_and_a_scripted_one_is_not() {
+fn a_lost_reply_is_replayed_and_a_scripted_one_is_not() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(503), Reply::fault(Fault::Close), Reply::fault(Fault::LoseReply)]);
     let start = deployment("1.0.0", "production", "started");
@@ -62,7 +62,7 @@ fn a_lost_reply_is_remembered_and_a_scripted_one_is_not() {
 }
 
 #[test]
-fn a_refused_body_does_not_use_up_its_key() {
+fn a_rejected_body_does_not_use_up_its_idempotency_key() {
     let sandbox = Sandbox::start();
     let key = [("Idempotency-Key", "k")];
     assert_eq!(post_with(&sandbox, "/deployment-events/", &json!({}), &key).status, 422);
@@ -71,11 +71,11 @@ fn a_refused_body_does_not_use_up_its_key() {
 }
 
 #[test]
-fn the_clock_can_be_wrong_or_absent() {
+fn the_date_header_can_be_wrong_or_absent() {
     let sandbox = Sandbox::start();
     sandbox.settings(json!({ "clock_offset_seconds": -3600 }));
-    let got = call(&sandbox, "GET", "/health", &[], b"");
-    let date = httpdate::parse_http_date(got.header("date").unwrap()).unwrap();
+    let response = call(&sandbox, "GET", "/health", &[], b"");
+    let date = httpdate::parse_http_date(response.header("date").unwrap()).unwrap();
     let behind = std::time::SystemTime::now().duration_since(date).unwrap().as_secs();
     assert!((3599..3700).contains(&behind), "{behind}");
     sandbox.settings(json!({ "date_header": false }));

@@ -1,12 +1,12 @@
-//! The sandbox as its clients see it: over real sockets, with a client that is no part of it.
+//! Tests of the sandbox over real sockets, with an independent client.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod admin;
+mod api;
 mod client;
 mod events;
 mod faults;
 mod limits;
 mod preflight;
 mod program;
-mod surface;
 mod tls;

@@ -1,9 +1,9 @@
-//! Pre-flight rules, in order, and what blocked and reported violations look like.
+//! Deployment rules: their order, blocked replies, and report-only violations.
 
 use serde_json::{Value, json};
 use versioner_sandbox::{Approval, PlantedDeployment, Sandbox};
 
-use crate::client::{Got, deploy};
+use crate::client::{Response, deploy};
 
 fn planted(environment: &str, status: &str, started_at: &str) -> PlantedDeployment {
     PlantedDeployment {
@@ -21,19 +21,19 @@ fn approval(role: &str, by: &str) -> Approval {
     Approval { product, version, environment, role, by }
 }
 
-/// Sets the server's clock to about this time.
+/// Sets the server's clock to this time, to the second.
 fn set_clock(sandbox: &Sandbox, to: &str) {
     let to: jiff::Timestamp = to.parse().unwrap();
     let offset = to.as_second() - jiff::Timestamp::now().as_second();
     sandbox.settings(json!({ "clock_offset_seconds": offset }));
 }
 
-fn start(sandbox: &Sandbox) -> Got {
+fn start(sandbox: &Sandbox) -> Response {
     deploy(sandbox, "1.0.0", "production", "started")
 }
 
 #[test]
-fn a_second_start_is_a_conflict_even_of_the_same() {
+fn a_second_started_event_conflicts_even_for_the_same_version() {
     let sandbox = Sandbox::start();
     let id = sandbox.plant(planted("production", "started", "2025-10-28T15:00:00Z"));
     let expected = json!({
@@ -47,8 +47,8 @@ fn a_second_start_is_a_conflict_even_of_the_same() {
         },
     });
     for version in ["1.0.0", "2.0.0"] {
-        let got = deploy(&sandbox, version, "production", "started");
-        assert_eq!((got.status, got.json()), (409, expected.clone()));
+        let response = deploy(&sandbox, version, "production", "started");
+        assert_eq!((response.status, response.json()), (409, expected.clone()));
     }
     assert_eq!(deploy(&sandbox, "1.0.0", "staging", "started").status, 201);
     sandbox.settings(json!({ "conflict_code": "DEPLOYMENT_IN_PROGRESS", "body_shape": "wrapped" }));
@@ -62,7 +62,7 @@ fn a_second_start_is_a_conflict_even_of_the_same() {
 }
 
 #[test]
-fn a_window_blocks_while_it_lasts() {
+fn a_window_blocks_from_its_start_to_its_end() {
     let sandbox = Sandbox::start();
     sandbox.rule(
         json!({
@@ -76,7 +76,7 @@ fn a_window_blocks_while_it_lasts() {
     assert_eq!(start(&sandbox).status, 201);
     assert_eq!(deploy(&sandbox, "1.0.0", "production", "completed").status, 200);
     set_clock(&sandbox, "2025-10-25T00:00:00Z");
-    let got = start(&sandbox);
+    let response = start(&sandbox);
     let expected = json!({
         "error": "deployment_blocked",
         "message": "No deployments allowed on Fridays after 3pm",
@@ -89,24 +89,24 @@ fn a_window_blocks_while_it_lasts() {
             "reason": "Weekly freeze",
         },
     });
-    assert_eq!((got.status, got.json()), (423, expected));
-    assert!(got.header("date").unwrap().starts_with("Sat, 25 Oct 2025 00:0"));
+    assert_eq!((response.status, response.json()), (423, expected));
+    assert!(response.header("date").unwrap().starts_with("Sat, 25 Oct 2025 00:0"));
     assert_eq!(deploy(&sandbox, "1.0.0", "staging", "started").status, 201);
     set_clock(&sandbox, "2025-10-27T07:00:01Z");
     assert_eq!(start(&sandbox).status, 201);
 }
 
 #[test]
-fn a_window_says_when_to_come_back_as_it_is_told_to() {
+fn retry_after_of_a_window_can_be_its_end_absent_or_any_text() {
     let sandbox = Sandbox::start();
     for (retry_after, expected) in
         [(json!("end"), json!("2999-01-01T00:00:00Z")), (json!("absent"), Value::Null), (json!("soon"), json!("soon"))]
     {
         let end = "2999-01-01T02:00:00+02:00";
         sandbox.rule(json!({ "kind": "window", "name": "w", "end": end, "retry_after": retry_after }).into());
-        let got = start(&sandbox).json();
-        assert_eq!(got["retry_after"], expected);
-        assert_eq!(got["details"]["window_end"], end);
+        let response = start(&sandbox).json();
+        assert_eq!(response["retry_after"], expected);
+        assert_eq!(response["details"]["window_end"], end);
     }
     sandbox.rule(json!({ "kind": "window", "name": "w", "ends_in_seconds": 3600 }).into());
     assert_eq!(start(&sandbox).status, 423);
@@ -115,7 +115,7 @@ fn a_window_says_when_to_come_back_as_it_is_told_to() {
 }
 
 #[test]
-fn flow_soak_and_approvals_are_asked_for_in_this_order() {
+fn flow_soak_and_approval_rules_are_evaluated_in_this_order() {
     let sandbox = Sandbox::start();
     set_clock(&sandbox, "2025-10-28T12:00:00Z");
     for rule in [
@@ -126,18 +126,21 @@ fn flow_soak_and_approvals_are_asked_for_in_this_order() {
         sandbox.rule(rule.into());
     }
     sandbox.plant(planted("qa", "completed", "2025-10-28T10:00:00Z"));
-    let got = start(&sandbox);
+    let response = start(&sandbox);
     let details = json!({
         "rule_name": "flow", "required_environments": ["qa", "staging"], "missing_environments": ["staging"],
     });
-    assert_eq!((got.status, &got.json()["code"], &got.json()["details"]), (428, &json!("FLOW_VIOLATION"), &details));
-    assert_eq!(got.json()["message"], "Version 1.0.0 must be deployed to staging before production");
+    assert_eq!(
+        (response.status, &response.json()["code"], &response.json()["details"]),
+        (428, &json!("FLOW_VIOLATION"), &details)
+    );
+    assert_eq!(response.json()["message"], "Version 1.0.0 must be deployed to staging before production");
 
     sandbox.plant(planted("staging", "completed", "2025-10-28T11:30:00Z"));
-    let got = start(&sandbox);
-    assert_eq!((got.status, &got.json()["code"]), (428, &json!("INSUFFICIENT_SOAK_TIME")));
-    assert_eq!(got.json()["retry_after"], "2025-10-28T13:00:00Z");
-    let details = got.json()["details"].clone();
+    let response = start(&sandbox);
+    assert_eq!((response.status, &response.json()["code"]), (428, &json!("INSUFFICIENT_SOAK_TIME")));
+    assert_eq!(response.json()["retry_after"], "2025-10-28T13:00:00Z");
+    let details = response.json()["details"].clone();
     assert_eq!((&details["rule_name"], &details["environment"]), (&json!("soak"), &json!("staging")));
     assert_eq!(details["required_hours"], 1.5);
     assert!((0.5..0.6).contains(&details["elapsed_hours"].as_f64().unwrap()));
@@ -149,24 +152,24 @@ fn flow_soak_and_approvals_are_asked_for_in_this_order() {
         if let Some(role) = role {
             sandbox.approve(approval(role, by));
         }
-        let got = start(&sandbox);
+        let response = start(&sandbox);
         let details = json!({
             "required_approvals": 2, "current_approvals": current, "approver_roles": ["team-lead"],
             "rule_name": "leads",
         });
-        assert_eq!((got.status, &got.json()["code"]), (428, &json!("APPROVAL_REQUIRED")));
-        assert_eq!(got.json()["details"], details);
+        assert_eq!((response.status, &response.json()["code"]), (428, &json!("APPROVAL_REQUIRED")));
+        assert_eq!(response.json()["details"], details);
     }
     sandbox.approve(approval("team-lead", "tess"));
-    let got = start(&sandbox);
-    assert_eq!(got.status, 201);
-    let rules = got.json()["extra_metadata"]["preflight_status"]["rules_evaluated"].clone();
+    let response = start(&sandbox);
+    assert_eq!(response.status, 201);
+    let rules = response.json()["extra_metadata"]["preflight_status"]["rules_evaluated"].clone();
     let names: Vec<_> = rules.as_array().unwrap().iter().map(|rule| rule["rule_name"].as_str().unwrap()).collect();
     assert_eq!(names, ["flow", "soak", "leads"]);
 }
 
 #[test]
-fn a_window_comes_before_other_rules_and_a_conflict_before_all() {
+fn a_conflict_is_reported_before_a_window_and_a_window_before_other_rules() {
     let sandbox = Sandbox::start();
     let code = json!({ "kind": "approval", "name": "qa", "required": 1, "code": "QUALITY_APPROVAL_REQUIRED" });
     sandbox.rule(code.into());
@@ -178,32 +181,32 @@ fn a_window_comes_before_other_rules_and_a_conflict_before_all() {
 }
 
 #[test]
-fn a_report_only_rule_is_told_and_does_not_block() {
+fn a_report_only_rule_is_listed_and_does_not_block() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({ "kind": "window", "name": "w", "mode": "report_only", "message": "freeze" }).into());
     sandbox.rule(json!({ "kind": "approval", "name": "a", "required": 0 }).into());
     sandbox.rule(json!({ "kind": "window", "name": "elsewhere", "product": "other" }).into());
-    let got = start(&sandbox);
-    assert_eq!(got.status, 201);
+    let response = start(&sandbox);
+    assert_eq!(response.status, 201);
     let expected = json!([
         { "rule_name": "w", "status": "report_only", "evaluation_result": "failed", "error_message": "freeze" },
         { "rule_name": "a", "status": "enabled", "evaluation_result": "passed", "error_message": null },
     ]);
-    assert_eq!(got.json()["extra_metadata"]["preflight_status"]["rules_evaluated"], expected);
+    assert_eq!(response.json()["extra_metadata"]["preflight_status"]["rules_evaluated"], expected);
 }
 
 #[test]
-fn only_a_start_is_checked() {
+fn only_started_events_are_checked() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({ "kind": "window", "name": "always" }).into());
     for status in ["pending", "completed", "failed", "aborted"] {
-        let got = deploy(&sandbox, status, status, status);
-        assert_eq!((got.status, &got.json()["extra_metadata"]), (201, &json!({})), "{status}");
+        let response = deploy(&sandbox, status, status, status);
+        assert_eq!((response.status, &response.json()["extra_metadata"]), (201, &json!({})), "{status}");
     }
 }
 
 #[test]
-fn a_rule_for_all_environments_spares_the_one_it_asks_for() {
+fn a_rule_for_all_environments_does_not_block_the_environment_it_requires() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({ "kind": "flow", "name": "flow", "requires": ["staging"] }).into());
     assert_eq!(start(&sandbox).status, 428);

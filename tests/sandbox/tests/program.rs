@@ -1,4 +1,4 @@
-//! The program, as a script uses it.
+//! The `versioner-sandbox` program.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ fn run(arguments: &[&str]) -> Output {
     program(arguments).output().unwrap()
 }
 
-/// Ends the program if a test fails before it does.
+/// Kills the program when dropped, in case the test fails first.
 struct Running(Child);
 
 impl Drop for Running {
@@ -26,7 +26,7 @@ impl Drop for Running {
 
 #[cfg(unix)]
 #[test]
-fn it_says_where_it_listens_and_ends_when_told_to() {
+fn the_program_prints_its_addresses_and_exits_on_sigterm_and_sigint() {
     for signal in ["TERM", "INT"] {
         let mut running = Running(program(&["--body-shape", "wrapped"]).spawn().unwrap());
         let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
@@ -49,7 +49,7 @@ fn it_says_where_it_listens_and_ends_when_told_to() {
 
 #[cfg(unix)]
 #[test]
-fn it_writes_its_authority() {
+fn ca_out_writes_the_certificate() {
     let path = std::env::temp_dir().join(format!("versioner-sandbox-ca-{}.pem", std::process::id()));
     let mut running = Running(program(&["--tls", "--ca-out", path.to_str().unwrap()]).spawn().unwrap());
     let mut line = String::new();
@@ -61,7 +61,7 @@ fn it_writes_its_authority() {
 }
 
 #[test]
-fn it_refuses_what_it_cannot_do() {
+fn invalid_flags_are_rejected() {
     for (arguments, code, text) in [
         (&["--listen", "0.0.0.0:0"][..], 1, "not a loopback address"),
         (&["--tls"], 2, "--ca-out"),
@@ -74,7 +74,7 @@ fn it_refuses_what_it_cannot_do() {
 }
 
 #[test]
-fn its_help_shows_both_surfaces() {
+fn help_shows_the_api_and_the_admin_api() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     for text in ["--allow-remote", "/deployment-events/", "/_sandbox/", "curl"] {

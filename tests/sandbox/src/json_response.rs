@@ -1,4 +1,4 @@
-//! What the API and the admin surface reply with: a status and JSON. Scripted replies are in `script`.
+//! JSON responses of the API and the admin API. Scripted replies are in `script`.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -6,26 +6,25 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A JSON reply; it can be kept and sent again.
+/// A status and a JSON body. `Clone`, because a repeated idempotency key gets the first response again.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Answer {
+pub(crate) struct JsonResponse {
     status: StatusCode,
     body: Value,
 }
 
-impl Answer {
-    /// A JSON reply.
-    pub(crate) fn json(status: StatusCode, body: Value) -> Self {
+impl JsonResponse {
+    pub(crate) fn new(status: StatusCode, body: Value) -> Self {
         Self { status, body }
     }
 
-    /// A simple error.
+    /// A simple error: `{"detail": "…"}`.
     pub(crate) fn detail(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self::json(status, json!({ "detail": detail.into() }))
+        Self::new(status, json!({ "detail": detail.into() }))
     }
 
-    /// The refusal of a body that is too large or, as `detail` says, is not what it should be.
-    pub(crate) fn unreadable(rejection: &JsonRejection, detail: impl Into<String>) -> Self {
+    /// 413 for a body that is too large, else 400 with `detail`.
+    pub(crate) fn invalid_body(rejection: &JsonRejection, detail: impl Into<String>) -> Self {
         match rejection.status() {
             status @ StatusCode::PAYLOAD_TOO_LARGE => Self::detail(status, "Request body too large"),
             _ => Self::detail(StatusCode::BAD_REQUEST, detail),
@@ -33,7 +32,7 @@ impl Answer {
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for JsonResponse {
     fn into_response(self) -> Response {
         (self.status, Json(self.body)).into_response()
     }

@@ -1,14 +1,14 @@
-//! Routes, keys and bodies that are none.
+//! Routes, API keys and invalid bodies.
 
 use serde_json::json;
 use versioner_sandbox::{Keys, Options, Sandbox};
 
 use crate::client::{call, deploy, deployment, post, post_with};
 
-const KEYED: [&str; 2] = ["/deployment-events/", "/build-events/"];
+const EVENT_PATHS: [&str; 2] = ["/deployment-events/", "/build-events/"];
 
 #[test]
-fn routes_answer_as_documented() {
+fn routes_reply_as_documented() {
     let sandbox = Sandbox::start();
     for (method, path, status, body) in [
         ("GET", "/health", 200, json!({ "status": "ok" })),
@@ -17,34 +17,34 @@ fn routes_answer_as_documented() {
         ("POST", "/nowhere", 404, json!({ "detail": "Not found" })),
         ("GET", "/", 404, json!({ "detail": "Not found" })),
     ] {
-        let got = call(&sandbox, method, path, &[], b"");
-        assert_eq!((got.status, got.json()), (status, body), "{method} {path}");
-        assert!(got.header("date").is_some());
+        let response = call(&sandbox, method, path, &[], b"");
+        assert_eq!((response.status, response.json()), (status, body), "{method} {path}");
+        assert!(response.header("date").is_some());
     }
 }
 
 #[test]
-fn a_missing_slash_is_a_redirect_that_does_nothing() {
+fn a_path_without_the_final_slash_is_redirected() {
     let sandbox = Sandbox::start();
     for (path, location) in [
         ("/deployment-events", "/deployment-events/"),
         ("/build-events", "/build-events/"),
         ("/build-events?a=b", "/build-events/?a=b"),
     ] {
-        let got = post(&sandbox, path, &deployment("1.0.0", "production", "started"));
-        assert_eq!((got.status, got.header("location")), (307, Some(location)));
+        let response = post(&sandbox, path, &deployment("1.0.0", "production", "started"));
+        assert_eq!((response.status, response.header("location")), (307, Some(location)));
     }
     assert_eq!(sandbox.state()["accounts"]["main"]["events"], json!([]));
     assert_eq!(sandbox.requests()[2].path, "/build-events?a=b");
 }
 
 #[test]
-fn only_known_keys_are_let_in() {
+fn only_known_keys_are_accepted() {
     let sandbox = Sandbox::start();
     let body = deployment("1.0.0", "production", "pending").to_string();
     let unknown = json!({ "detail": "Invalid authentication credentials" });
     let forbidden = json!({ "detail": "You do not have permission to perform this action" });
-    for path in KEYED {
+    for path in EVENT_PATHS {
         for (authorization, status, reply) in [
             (None, 401, &unknown),
             (Some("Bearer sk_demo_1_unknown".to_owned()), 401, &unknown),
@@ -54,14 +54,14 @@ fn only_known_keys_are_let_in() {
         ] {
             let mut headers = vec![("Content-Type", "application/json")];
             headers.extend(authorization.as_deref().map(|value| ("Authorization", value)));
-            let got = call(&sandbox, "POST", path, &headers, body.as_bytes());
-            assert_eq!((got.status, &got.json()), (status, reply), "{path} {authorization:?}");
+            let response = call(&sandbox, "POST", path, &headers, body.as_bytes());
+            assert_eq!((response.status, &response.json()), (status, reply), "{path} {authorization:?}");
         }
     }
 }
 
 #[test]
-fn accounts_do_not_see_each_other() {
+fn accounts_are_separate() {
     let sandbox = Sandbox::start();
     assert_eq!(deploy(&sandbox, "1.0.0", "production", "started").status, 201);
     let key = format!("Bearer {}", sandbox.other_key());
@@ -75,7 +75,7 @@ fn accounts_do_not_see_each_other() {
 }
 
 #[test]
-fn keys_can_be_chosen() {
+fn keys_can_be_set() {
     let keys = Keys { full: "sk_mine_1_x".to_owned(), ..Keys::default() };
     let sandbox = Sandbox::start_with(Options { keys, ..Options::default() }).unwrap();
     assert_eq!(sandbox.key(), "sk_mine_1_x");
@@ -83,7 +83,7 @@ fn keys_can_be_chosen() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_is_refused() {
+fn a_body_that_is_not_a_json_object_is_rejected() {
     let sandbox = Sandbox::start();
     let key = format!("Bearer {}", sandbox.key());
     let whole = deployment("1.0.0", "production", "pending").to_string();
@@ -97,15 +97,19 @@ fn a_body_that_is_no_json_object_is_refused() {
     ] {
         let mut headers = vec![("Authorization", key.as_str())];
         headers.extend(content_type.map(|value| ("Content-Type", value)));
-        let got = call(&sandbox, "POST", "/deployment-events/", &headers, body.as_bytes());
-        assert_eq!((got.status, got.json()), (400, json!({ "detail": "Invalid JSON in request body" })), "{body}");
+        let response = call(&sandbox, "POST", "/deployment-events/", &headers, body.as_bytes());
+        assert_eq!(
+            (response.status, response.json()),
+            (400, json!({ "detail": "Invalid JSON in request body" })),
+            "{body}"
+        );
     }
     let headers = [("Authorization", key.as_str()), ("Content-Type", "Application/JSON; charset=utf-8")];
     assert_eq!(call(&sandbox, "POST", "/deployment-events/", &headers, whole.as_bytes()).status, 201);
 }
 
 #[test]
-fn a_body_over_a_mebibyte_is_too_large() {
+fn a_body_over_1_mib_is_rejected() {
     let sandbox = Sandbox::start();
     let text = "x".repeat(3 * 1024 * 1024);
     assert_eq!(post_with(&sandbox, "/build-events/", &json!({ "version": text }), &[]).status, 413);
@@ -136,7 +140,7 @@ fn requests_are_logged_in_order() {
 }
 
 #[test]
-fn remote_addresses_need_permission() {
+fn remote_addresses_need_allow_remote() {
     let listen = "0.0.0.0:0".parse().unwrap();
     let refused = Sandbox::start_with(Options { listen, ..Options::default() });
     assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
@@ -145,7 +149,7 @@ fn remote_addresses_need_permission() {
 }
 
 #[test]
-fn a_dropped_sandbox_no_longer_listens() {
+fn a_dropped_sandbox_stops_listening() {
     let sandbox = Sandbox::start();
     let addr = sandbox.addr();
     drop(sandbox);
