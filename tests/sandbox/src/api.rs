@@ -41,6 +41,9 @@ async fn redirect(uri: Uri) -> Redirect {
     Redirect::temporary(&format!("{}/{query}", uri.path()))
 }
 
+/// Personal access tokens start with this prefix. They belong to people and cannot report events.
+const PERSONAL_TOKEN_PREFIX: &str = "pat_";
+
 /// The account of a request whose key may report events.
 struct Authenticated(AccountName);
 
@@ -55,6 +58,10 @@ impl FromRequestParts<Arc<SharedState>> for Authenticated {
         };
         let keys = &shared.lock().keys;
         match key {
+            Some(key) if key.starts_with(PERSONAL_TOKEN_PREFIX) => {
+                let detail = "Personal access tokens cannot report events. Use an API key (sk_...)";
+                Err(JsonResponse::detail(StatusCode::FORBIDDEN, detail))
+            }
             Some(key) if key == keys.full => Ok(Self(AccountName::Main)),
             Some(key) if key == keys.other => Ok(Self(AccountName::Other)),
             Some(key) if key == keys.read_only => {

@@ -61,6 +61,19 @@ fn only_known_keys_are_accepted() {
 }
 
 #[test]
+fn personal_access_tokens_are_rejected_with_a_reason() {
+    let sandbox = Sandbox::start();
+    let rejected = json!({ "detail": "Personal access tokens cannot report events. Use an API key (sk_...)" });
+    let headers = [("Authorization", "Bearer pat_4f9c1e7ab2d84c60"), ("Content-Type", "application/json")];
+    let body = deployment("1.0.0", "production", "started").to_string();
+    for path in EVENT_PATHS {
+        let response = call(&sandbox, "POST", path, &headers, body.as_bytes());
+        assert_eq!((response.status, response.json()), (403, rejected.clone()), "{path}");
+    }
+    assert_eq!(sandbox.state()["accounts"]["main"]["events"], json!([]));
+}
+
+#[test]
 fn accounts_are_separate() {
     let sandbox = Sandbox::start();
     assert_eq!(deploy(&sandbox, "1.0.0", "production", "started").status, 201);
