@@ -134,6 +134,8 @@ fn order_holds_for_each_product_and_environment() {
     assert_eq!(call.again(end_of("staging", "1")).code, 0);
     assert_eq!(last_event(&sandbox)["environment_name"], "staging");
     sandbox.script([Reply::status(503)]);
+    // Version 3 is then in progress, which would block the spooled events of versions 1 and 2.
+    sandbox.settings(json!({"check_rules_on": "started"}));
     let mut gate = end_of("production", "3");
     gate[9] = "started";
     assert_eq!(call.again(gate).code, 0);

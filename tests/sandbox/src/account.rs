@@ -116,11 +116,21 @@ impl Account {
         })
     }
 
+    /// Whether the version has a deployment to the environment that has not ended.
+    pub(crate) fn has_open_deployment(&self, product: &str, version: &str, environment: &str) -> bool {
+        self.deployments_of(product, version, environment).any(|deployment| !deployment.status.is_terminal())
+    }
+
+    fn deployments_of(&self, product: &str, version: &str, environment: &str) -> impl Iterator<Item = &Deployment> {
+        self.deployments_to(product, environment).filter(move |deployment| {
+            self.versions.iter().any(|v| v.id == deployment.version_id && v.version == version)
+        })
+    }
+
     /// When the version was last completed in the environment.
     pub(crate) fn completed_at(&self, product: &str, version: &str, environment: &str) -> Option<Timestamp> {
-        self.deployments_to(product, environment)
+        self.deployments_of(product, version, environment)
             .filter(|deployment| deployment.status == Status::Completed)
-            .filter(|deployment| self.versions.iter().any(|v| v.id == deployment.version_id && v.version == version))
             .map(|deployment| deployment.deployed_at)
             .max()
     }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::json_response::JsonResponse;
 use crate::preflight::Preflight;
 use crate::rules::PlantedDeployment;
+use crate::settings::CheckRulesOn;
 use crate::state::{AccountName, SandboxState};
 use crate::status::{EventType, Status};
 use crate::validate::Event;
@@ -22,8 +23,13 @@ pub(crate) fn apply(state: &mut SandboxState, name: AccountName, event: &Event) 
         return conflict;
     }
 
+    let opens = match state.settings.check_rules_on {
+        CheckRulesOn::Opening => !account.has_open_deployment(product, version, environment),
+        CheckRulesOn::Started => false,
+    };
     let mut evaluated = Vec::new();
-    if event.status == Status::Started {
+    // `started` is checked even if it updates a pending deployment.
+    if opens || event.status == Status::Started {
         let preflight = Preflight {
             account,
             rules: &state.rules,

@@ -45,4 +45,4 @@ pub use rules::{
     Approval, ApprovalRule, FlowRule, Mode, PlantedDeployment, RetryAfter, Rule, RuleKind, SoakRule, WindowRule,
 };
 pub use sandbox::Sandbox;
-pub use settings::{BodyShape, RateLimit, Settings};
+pub use settings::{BodyShape, CheckRulesOn, RateLimit, Settings};

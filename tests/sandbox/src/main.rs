@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use versioner_sandbox::{BodyShape, Options, Sandbox, Tls};
+use versioner_sandbox::{BodyShape, CheckRulesOn, Options, Sandbox, Tls};
 
 const ABOUT: &str = "A stand-in for the Versioner API that listens on loopback: try a client without an account, or \
                      test one. It keeps its state in memory only.";
@@ -41,6 +41,9 @@ struct Flags {
     /// The shape of blocked replies
     #[arg(long, value_enum, default_value_t = Shape::Flat)]
     body_shape: Shape,
+    /// The deployment events that the rules are checked for
+    #[arg(long, value_enum, default_value_t = Events::Opening, value_name = "EVENTS")]
+    check_rules_on: Events,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,6 +52,14 @@ enum Shape {
     Flat,
     /// The pre-flight object inside {"detail": …}
     Wrapped,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Events {
+    /// Events that open a deployment: `started`, and every other status if there is no open deployment
+    Opening,
+    /// `started` events only
+    Started,
 }
 
 fn main() -> ExitCode {
@@ -73,6 +84,10 @@ fn run(flags: &Flags) -> io::Result<()> {
             body_shape: match flags.body_shape {
                 Shape::Flat => BodyShape::Flat,
                 Shape::Wrapped => BodyShape::Wrapped,
+            },
+            check_rules_on: match flags.check_rules_on {
+                Events::Opening => CheckRulesOn::Opening,
+                Events::Started => CheckRulesOn::Started,
             },
             ..Options::default()
         })?;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::settings::BodyShape;
+use crate::settings::{BodyShape, CheckRulesOn};
 
 /// How to start a [`crate::Sandbox`].
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Options {
     pub keys: Keys,
     /// The initial value of the `body_shape` setting.
     pub body_shape: BodyShape,
+    /// The initial value of the `check_rules_on` setting.
+    pub check_rules_on: CheckRulesOn,
 }
 
 impl Default for Options {
@@ -27,6 +29,7 @@ impl Default for Options {
             allow_remote: false,
             keys: Keys::default(),
             body_shape: BodyShape::default(),
+            check_rules_on: CheckRulesOn::default(),
         }
     }
 }

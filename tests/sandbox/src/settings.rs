@@ -9,6 +9,8 @@ use serde_json::Value;
 pub struct Settings {
     /// The shape of blocked replies.
     pub body_shape: BodyShape,
+    /// The deployment events that the rules are checked for.
+    pub check_rules_on: CheckRulesOn,
     /// The server's clock minus the machine's clock.
     pub clock_offset_seconds: i64,
     /// Whether replies have a `Date` header.
@@ -23,6 +25,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             body_shape: BodyShape::default(),
+            check_rules_on: CheckRulesOn::default(),
             clock_offset_seconds: 0,
             date_header: true,
             rate_limit: None,
@@ -40,6 +43,18 @@ pub enum BodyShape {
     Flat,
     /// The pre-flight object inside `{"detail": …}`.
     Wrapped,
+}
+
+/// The deployment events that the rules are checked for. Another deployment in progress blocks the same events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckRulesOn {
+    /// Events that open a deployment: `started`, and every other status if the product, version and environment have
+    /// no open deployment. A `completed` without an earlier `started` can be blocked.
+    #[default]
+    Opening,
+    /// `started` events only.
+    Started,
 }
 
 /// A number of requests per time window.

@@ -17,7 +17,7 @@ use crate::log::ReceivedRequest;
 use crate::options::{Keys, Options};
 use crate::reply::Reply;
 use crate::rules::{Approval, Rule};
-use crate::settings::{BodyShape, Settings};
+use crate::settings::Settings;
 use crate::status::EventType;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -40,7 +40,7 @@ pub(crate) struct SandboxState {
     pub(crate) idempotent_replies: HashMap<(AccountName, EventType, HeaderValue), JsonResponse>,
     pub(crate) rate_limit_windows: BTreeMap<AccountName, RateLimitWindow>,
     seq: u64,
-    initial_body_shape: BodyShape,
+    initial_settings: Settings,
 }
 
 /// The current rate limit window of an account.
@@ -59,9 +59,9 @@ pub(crate) struct SharedState {
 }
 
 impl SandboxState {
-    fn new(keys: Keys, body_shape: BodyShape) -> Self {
+    fn new(keys: Keys, settings: Settings) -> Self {
         Self {
-            settings: Settings { body_shape, ..Settings::default() },
+            settings: settings.clone(),
             keys,
             script: VecDeque::new(),
             rules: Vec::new(),
@@ -74,13 +74,13 @@ impl SandboxState {
             idempotent_replies: HashMap::new(),
             rate_limit_windows: BTreeMap::new(),
             seq: 0,
-            initial_body_shape: body_shape,
+            initial_settings: settings,
         }
     }
 
     /// Restores the initial state, settings included.
     pub(crate) fn reset(&mut self) {
-        *self = Self::new(self.keys.clone(), self.initial_body_shape);
+        *self = Self::new(self.keys.clone(), self.initial_settings.clone());
     }
 
     /// The server's clock, which may differ from the machine's.
@@ -131,7 +131,9 @@ impl SandboxState {
 
 impl SharedState {
     pub(crate) fn new(options: &Options) -> Self {
-        let state = SandboxState::new(options.keys.clone(), options.body_shape);
+        let settings =
+            Settings { body_shape: options.body_shape, check_rules_on: options.check_rules_on, ..Settings::default() };
+        let state = SandboxState::new(options.keys.clone(), settings);
         Self { state: Mutex::new(state), request_logged: Condvar::new() }
     }
 

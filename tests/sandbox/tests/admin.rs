@@ -80,10 +80,13 @@ fn deployments_and_approvals_can_be_created() {
 fn settings_can_be_patched_and_reset_restores_the_initial_state() {
     let sandbox = Sandbox::start();
     let before = admin(&sandbox, "GET", "settings", &NO_BODY).json();
-    assert_eq!(before["body_shape"], "flat");
-    let patch = json!({ "body_shape": "wrapped", "rate_limit": { "limit": 9, "window_seconds": 60 } });
+    assert_eq!((&before["body_shape"], &before["check_rules_on"]), (&json!("flat"), &json!("opening")));
+    let patch = json!({
+        "body_shape": "wrapped", "check_rules_on": "started", "rate_limit": { "limit": 9, "window_seconds": 60 },
+    });
     let after = admin(&sandbox, "PUT", "settings", &patch).json();
     assert_eq!((&after["body_shape"], &after["rate_limit"]["limit"]), (&json!("wrapped"), &json!(9)));
+    assert_eq!(after["check_rules_on"], "started");
     assert_eq!(after["conflict_code"], before["conflict_code"]);
     deploy(&sandbox, "1", "qa", "started");
     assert_eq!(admin(&sandbox, "POST", "reset", &NO_BODY).status, 204);
@@ -112,6 +115,7 @@ fn invalid_input_is_rejected() {
         ("POST", "approvals", json!({ "product": "shop" })),
         ("POST", "deployments", json!({ "product": "a", "version": "1", "environment": "b", "status": "gone" })),
         ("PUT", "settings", json!({ "body_shape": "round" })),
+        ("PUT", "settings", json!({ "check_rules_on": "completed" })),
         ("PUT", "settings", json!({ "unknown": 1 })),
         ("PUT", "settings", json!([])),
     ] {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod api;
+mod checked_events;
 mod client;
 mod events;
 mod faults;

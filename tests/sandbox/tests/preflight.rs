@@ -196,16 +196,6 @@ fn a_report_only_rule_is_listed_and_does_not_block() {
 }
 
 #[test]
-fn only_started_events_are_checked() {
-    let sandbox = Sandbox::start();
-    sandbox.rule(json!({ "kind": "window", "name": "always" }).into());
-    for status in ["pending", "completed", "failed", "aborted"] {
-        let response = deploy(&sandbox, status, status, status);
-        assert_eq!((response.status, &response.json()["extra_metadata"]), (201, &json!({})), "{status}");
-    }
-}
-
-#[test]
 fn a_rule_for_all_environments_does_not_block_the_environment_it_requires() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({ "kind": "flow", "name": "flow", "requires": ["staging"] }).into());

@@ -28,7 +28,8 @@ impl Drop for Running {
 #[test]
 fn the_program_prints_its_addresses_and_exits_on_sigterm_and_sigint() {
     for signal in ["TERM", "INT"] {
-        let mut running = Running(program(&["--body-shape", "wrapped"]).spawn().unwrap());
+        let mut running =
+            Running(program(&["--body-shape", "wrapped", "--check-rules-on", "started"]).spawn().unwrap());
         let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
         let mut line = || lines.next().unwrap().unwrap();
         let (first, second, third) = (line(), line(), line());
@@ -40,7 +41,7 @@ fn the_program_prints_its_addresses_and_exits_on_sigterm_and_sigint() {
         stream.write_all(request.as_bytes()).unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
-        assert!(reply.contains(r#""body_shape":"wrapped""#), "{reply}");
+        assert!(reply.contains(r#""body_shape":"wrapped","check_rules_on":"started""#), "{reply}");
         let kill = Command::new("kill").args(["-s", signal, &running.0.id().to_string()]).status().unwrap();
         assert!(kill.success());
         assert_eq!(running.0.wait().unwrap().code(), Some(0), "{signal}");
@@ -66,6 +67,7 @@ fn invalid_flags_are_rejected() {
         (&["--listen", "0.0.0.0:0"][..], 1, "not a loopback address"),
         (&["--tls"], 2, "--ca-out"),
         (&["--body-shape", "round"], 2, "wrapped"),
+        (&["--check-rules-on", "completed"], 2, "opening"),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
