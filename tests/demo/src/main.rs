@@ -63,7 +63,7 @@ fn main() -> anyhow::Result<()> {
 
 /// A no-deploy window for production that ends in `seconds`.
 fn freeze(seconds: u32) -> versioner_sandbox::Rule {
-    json!({"kind": "window", "name": "friday_freeze", "environment": "production", "reason": "Weekly deployment freeze",
+    json!({"kind": "schedule", "name": "friday_freeze", "environment": "production", "reason": "Weekly deployment freeze",
         "message": "No deployments allowed on Fridays after 3pm PST", "ends_in_seconds": seconds, "offset": "-07:00"})
     .into()
 }

@@ -30,13 +30,26 @@ GET    /_sandbox/requests              API requests received so far; DELETE clea
 GET    /_sandbox/script                unused script entries; DELETE clears them
 POST   /_sandbox/script                append entries, e.g. [{\"status\":503,\"times\":2},{\"fault\":\"close\"}]
 GET    /_sandbox/rules                 deployment rules; DELETE clears them, DELETE /_sandbox/rules/{name} removes one
-POST   /_sandbox/rules                 add a rule: {\"kind\":\"window\"|\"flow\"|\"soak\"|\"approval\",\"name\":…}
+POST   /_sandbox/rules                 add a rule, e.g. {\"kind\":\"schedule\",\"name\":\"freeze\",\"ends_in_seconds\":60}
 POST   /_sandbox/approvals             {\"product\",\"version\",\"environment\",\"role\",\"by\"}
 POST   /_sandbox/deployments           {\"product\",\"version\",\"environment\",\"status\",\"started_seconds_ago\"}
 POST   /_sandbox/deployments/{id}/end  {\"status\":\"completed\"}
 GET    /_sandbox/settings              settings; PUT changes the given ones
 GET    /_sandbox/state                 products, versions, deployments and events
 POST   /_sandbox/reset                 restore the initial state
+
+Rule kinds and their fields, beside name, mode (enabled, report_only, disabled), product, environment and message:
+
+schedule                   Schedule, a no-deploy window: start, end or ends_in_seconds, offset, reason, retry_after
+flow                       Flow, the environments that must come first: requires, soak_hours
+dr_approval_required       DR Approval Required, an approved Deployment Request: required, roles, code
+version_approval_required  Version Approval Required: required, roles, from_environment, code
+
+Also accepted: window for schedule, approval for dr_approval_required, and soak (after, hours) for a flow rule that checks
+the soak time only.
+
+The setting check_rules_on names the deployment events that the rules are checked for: \"opening\" (started, and every
+other status without an open deployment) or \"started\" (started only).
 ";
 
 type StateExtractor = State<Arc<SharedState>>;

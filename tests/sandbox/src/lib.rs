@@ -42,7 +42,8 @@ pub use log::ReceivedRequest;
 pub use options::{Keys, Options, Tls};
 pub use reply::{Fault, HeaderValues, Reply};
 pub use rules::{
-    Approval, ApprovalRule, FlowRule, Mode, PlantedDeployment, RetryAfter, Rule, RuleKind, SoakRule, WindowRule,
+    Approval, ApprovalRule, FlowRule, Mode, PlantedDeployment, RetryAfter, Rule, RuleKind, ScheduleRule, SoakRule,
+    VersionApprovalRule,
 };
 pub use sandbox::Sandbox;
 pub use settings::{BodyShape, CheckRulesOn, RateLimit, Settings};

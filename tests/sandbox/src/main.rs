@@ -20,7 +20,7 @@ Examples (replace the address and the key with the ones that the program prints)
     -d '{"product_name":"shop","version":"1.2.3","environment_name":"production","status":"started"}' \
     http://127.0.0.1:8080/deployment-events/
 
-  curl -d '{"kind":"window","name":"friday_freeze","environment":"production","ends_in_seconds":60}' \
+  curl -d '{"kind":"schedule","name":"friday_freeze","environment":"production","ends_in_seconds":60}' \
     http://127.0.0.1:8080/_sandbox/rules"#;
 
 #[derive(Debug, Parser)]

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::account::Account;
 use crate::clock;
 use crate::json_response::JsonResponse;
-use crate::rules::{Approval, ApprovalRule, FlowRule, Mode, RetryAfter, Rule, RuleKind, SoakRule, WindowRule};
+use crate::rules::{
+    Approval, ApprovalRule, FlowRule, Mode, RetryAfter, Rule, RuleKind, ScheduleRule, VersionApprovalRule,
+};
 use crate::settings::BodyShape;
 use crate::status::Status;
 
@@ -64,18 +66,12 @@ impl Preflight<'_> {
         let mut evaluated = Vec::new();
         for rule in rules {
             let violation = self.violation(rule);
-            let (mode, result) = match (rule.mode, &violation) {
-                (Mode::Enabled, None) => ("enabled", "passed"),
-                (Mode::ReportOnly, None) => ("report_only", "passed"),
-                (Mode::ReportOnly, Some(_)) => ("report_only", "failed"),
-                (Mode::Enabled, Some(_)) => ("enabled", "failed"),
-            };
             match (rule.mode, violation) {
                 (Mode::Enabled, Some(block)) => return Err(block),
-                (_, violation) => evaluated.push(json!({
+                (mode, violation) => evaluated.push(json!({
                     "rule_name": rule.name,
                     "status": mode,
-                    "evaluation_result": result,
+                    "evaluation_result": if violation.is_none() { "passed" } else { "failed" },
                     "error_message": violation.map(|block| block.message),
                 })),
             }
@@ -102,10 +98,11 @@ impl Preflight<'_> {
 
     fn violation(&self, rule: &Rule) -> Option<Block> {
         let mut block = match &rule.kind {
-            RuleKind::Window(window) => self.window_violation(rule, window),
+            RuleKind::Schedule(schedule) => self.schedule_violation(rule, schedule),
             RuleKind::Flow(flow) => self.flow_violation(rule, flow),
-            RuleKind::Soak(soak) => self.soak_violation(rule, soak),
-            RuleKind::Approval(approval) => self.approval_violation(rule, approval),
+            RuleKind::Soak(soak) => self.soak_violation(rule, &soak.after, soak.hours),
+            RuleKind::DrApprovalRequired(required) => self.dr_violation(rule, required),
+            RuleKind::VersionApprovalRequired(required) => self.version_violation(rule, required),
         }?;
         if let Some(message) = &rule.message {
             block.message.clone_from(message);
@@ -113,12 +110,12 @@ impl Preflight<'_> {
         Some(block)
     }
 
-    fn window_violation(&self, rule: &Rule, window: &WindowRule) -> Option<Block> {
+    fn schedule_violation(&self, rule: &Rule, schedule: &ScheduleRule) -> Option<Block> {
         let parse = |text: &Option<String>| text.as_deref().and_then(clock::parse);
-        let (start, end) = (parse(&window.start), parse(&window.end));
+        let (start, end) = (parse(&schedule.start), parse(&schedule.end));
         let active = start.is_none_or(|start| start <= self.now) && end.is_none_or(|end| self.now < end);
         let format = |text: &Option<String>| {
-            let offset = match &window.offset {
+            let offset = match &schedule.offset {
                 Some(offset) => clock::parse_offset(offset),
                 None => text.as_deref().and_then(clock::offset_of),
             };
@@ -127,33 +124,36 @@ impl Preflight<'_> {
         active.then(|| Block {
             status: StatusCode::LOCKED,
             code: "NO_DEPLOY_WINDOW".to_owned(),
-            message: format!("No deployments to {} allowed during {}", self.environment, rule.name),
-            retry_after: match &window.retry_after {
+            message: format!("No deployments to {} during the no-deploy window {}", self.environment, rule.name),
+            retry_after: match &schedule.retry_after {
                 RetryAfter::End => end.map(|end| clock::utc(clock::ceil(end))),
                 RetryAfter::Absent => None,
                 RetryAfter::Literal(text) => Some(text.clone()),
             },
             details: without_nulls(json!({
                 "window_name": rule.name,
-                "window_start": format(&window.start),
-                "window_end": format(&window.end),
-                "reason": window.reason,
+                "window_start": format(&schedule.start),
+                "window_end": format(&schedule.end),
+                "reason": schedule.reason,
             })),
         })
     }
 
     fn flow_violation(&self, rule: &Rule, flow: &FlowRule) -> Option<Block> {
-        let completed =
-            |environment: &&String| self.account.completed_at(self.product, self.version, environment).is_some();
-        let missing: Vec<&String> = flow.requires.iter().filter(|environment| !completed(environment)).collect();
-        let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
-        (!missing.is_empty()).then(|| Block {
+        let completed_at = |environment: &str| self.account.completed_at(self.product, self.version, environment);
+        let required = flow.requires.iter().map(String::as_str);
+        let missing: Vec<&str> = required.clone().filter(|environment| completed_at(environment).is_none()).collect();
+        if missing.is_empty() {
+            let last = required.max_by_key(|environment| completed_at(environment))?;
+            return self.soak_violation(rule, last, flow.soak_hours?);
+        }
+        Some(Block {
             status: StatusCode::PRECONDITION_REQUIRED,
             code: "FLOW_VIOLATION".to_owned(),
             message: format!(
                 "Version {} must be deployed to {} before {}",
                 self.version,
-                names.join(", "),
+                missing.join(", "),
                 self.environment
             ),
             retry_after: None,
@@ -165,33 +165,56 @@ impl Preflight<'_> {
         })
     }
 
-    fn soak_violation(&self, rule: &Rule, soak: &SoakRule) -> Option<Block> {
-        let completed_at = self.account.completed_at(self.product, self.version, &soak.after);
-        let ends_at = completed_at.map(|at| clock::plus_hours(at, soak.hours));
+    fn soak_violation(&self, rule: &Rule, environment: &str, hours: f64) -> Option<Block> {
+        let completed_at = self.account.completed_at(self.product, self.version, environment);
+        let ends_at = completed_at.map(|at| clock::plus_hours(at, hours));
         let elapsed = completed_at.map_or(0.0, |at| self.now.duration_since(at).as_secs_f64() / 3600.0);
         ends_at.is_none_or(|ends_at| self.now < ends_at).then(|| Block {
             status: StatusCode::PRECONDITION_REQUIRED,
             code: "INSUFFICIENT_SOAK_TIME".to_owned(),
             message: format!(
-                "Version {} must soak in {} for {} hours before {}",
-                self.version, soak.after, soak.hours, self.environment
+                "Version {} must soak in {environment} for {hours} hours before {}",
+                self.version, self.environment
             ),
             retry_after: ends_at.map(|at| clock::utc(clock::ceil(at))),
             details: json!({
                 "rule_name": rule.name,
-                "required_hours": soak.hours,
+                "required_hours": hours,
                 "elapsed_hours": (elapsed * 100.0).round() / 100.0,
-                "environment": soak.after,
+                "environment": environment,
             }),
         })
     }
 
-    fn approval_violation(&self, rule: &Rule, required: &ApprovalRule) -> Option<Block> {
+    fn dr_violation(&self, rule: &Rule, required: &ApprovalRule) -> Option<Block> {
+        let message = format!(
+            "Deployment to {} requires a Deployment Request with {} approval(s)",
+            self.environment, required.required
+        );
+        self.approval_violation(rule, required, Some(self.environment), "APPROVAL_REQUIRED", message)
+    }
+
+    fn version_violation(&self, rule: &Rule, required: &VersionApprovalRule) -> Option<Block> {
+        let from = required.from_environment.as_deref();
+        let origin = from.map(|environment| format!(" from {environment}")).unwrap_or_default();
+        let message = format!("Version {} requires {} approval(s){origin}", self.version, required.approvals.required);
+        self.approval_violation(rule, &required.approvals, from, "QUALITY_APPROVAL_REQUIRED", message)
+    }
+
+    /// A block if too few people have approved the version for `environment`, or for any environment if it is `None`.
+    fn approval_violation(
+        &self,
+        rule: &Rule,
+        required: &ApprovalRule,
+        environment: Option<&str>,
+        default_code: &str,
+        message: String,
+    ) -> Option<Block> {
         let mut people: Vec<&str> = self
             .approvals
             .iter()
             .filter(|approval| approval.product == self.product && approval.version == self.version)
-            .filter(|approval| approval.environment == self.environment)
+            .filter(|approval| environment.is_none_or(|environment| approval.environment == environment))
             .filter(|approval| required.roles.is_empty() || required.roles.contains(&approval.role))
             .map(|approval| approval.by.as_str())
             .collect();
@@ -199,8 +222,8 @@ impl Preflight<'_> {
         people.dedup();
         (people.len() < required.required).then(|| Block {
             status: StatusCode::PRECONDITION_REQUIRED,
-            code: required.code.clone(),
-            message: format!("Deployment to {} requires {} approval(s)", self.environment, required.required),
+            code: required.code.as_deref().unwrap_or(default_code).to_owned(),
+            message,
             retry_after: None,
             details: json!({
                 "required_approvals": required.required,
@@ -215,10 +238,11 @@ impl Preflight<'_> {
 /// The position of a rule's type in the order of evaluation.
 fn evaluation_order(kind: &RuleKind) -> u8 {
     match kind {
-        RuleKind::Window(_) => 0,
+        RuleKind::Schedule(_) => 0,
         RuleKind::Flow(_) => 1,
         RuleKind::Soak(_) => 2,
-        RuleKind::Approval(_) => 3,
+        RuleKind::DrApprovalRequired(_) => 3,
+        RuleKind::VersionApprovalRequired(_) => 4,
     }
 }
 

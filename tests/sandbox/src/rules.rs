@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// A deployment rule.
+/// A deployment rule, as an Admin, Release Manager or SRE sets it in the web console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// The rule's name, which blocked replies contain.
@@ -29,7 +29,7 @@ pub struct Rule {
     pub kind: RuleKind,
 }
 
-/// The mode of a rule.
+/// The mode of a rule: Enabled, Report Only or Disabled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -38,26 +38,35 @@ pub enum Mode {
     Enabled,
     /// A violation is listed in the success reply and blocks nothing.
     ReportOnly,
+    /// The rule is not evaluated.
+    Disabled,
 }
 
-/// The type of a rule and its conditions; the type is `kind` in JSON.
+/// The type of a rule and its conditions; the type is `kind` in JSON. The types have the names that the web console
+/// uses; the other names are accepted too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RuleKind {
-    /// Blocks deployments during a period.
-    Window(WindowRule),
-    /// Requires that the version was deployed to other environments first.
+    /// Schedule (`schedule` or `window`): a no-deploy window.
+    #[serde(alias = "window")]
+    Schedule(ScheduleRule),
+    /// Flow (`flow`): requires that the version was deployed to other environments first.
     Flow(FlowRule),
-    /// Requires that the version has been in another environment for some time.
+    /// The soak time of a Flow rule alone (`soak`): requires only that the version has been in another environment for
+    /// some time.
     Soak(SoakRule),
-    /// Requires approvals.
-    Approval(ApprovalRule),
+    /// DR Approval Required (`dr_approval_required` or `approval`): requires an approved Deployment Request (DR) for the
+    /// version and the environment.
+    #[serde(alias = "approval")]
+    DrApprovalRequired(ApprovalRule),
+    /// Version Approval Required (`version_approval_required`): requires approvals on the version.
+    VersionApprovalRequired(VersionApprovalRule),
 }
 
-/// A period without deployments.
+/// A one-time no-deploy window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct WindowRule {
+pub struct ScheduleRule {
     /// The start (RFC 3339); if absent, the time when the rule is added.
     pub start: Option<String>,
     /// The end (RFC 3339); if this and `ends_in_seconds` are absent, the window never ends.
@@ -86,10 +95,13 @@ pub enum RetryAfter {
 }
 
 /// The environments that the version must be deployed to first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowRule {
     /// The names of the environments.
     pub requires: Vec<String>,
+    /// The time in hours since the version was last completed in each of the environments; none if absent.
+    #[serde(default)]
+    pub soak_hours: Option<f64>,
 }
 
 /// How long the version must be in another environment.
@@ -101,7 +113,7 @@ pub struct SoakRule {
     pub hours: f64,
 }
 
-/// The approvals that a deployment needs.
+/// The approvals that a rule requires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalRule {
     /// The number of people who must approve.
@@ -109,9 +121,21 @@ pub struct ApprovalRule {
     /// The roles that can approve; all roles if empty.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// The `code` of a blocked reply: `APPROVAL_REQUIRED`, `QUALITY_APPROVAL_REQUIRED` or any other text.
-    #[serde(default = "approval_required")]
-    pub code: String,
+    /// The `code` of a blocked reply. If absent, `APPROVAL_REQUIRED` for DR Approval Required and
+    /// `QUALITY_APPROVAL_REQUIRED` for Version Approval Required.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// The approvals that a version needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionApprovalRule {
+    /// The required approvals.
+    #[serde(flatten)]
+    pub approvals: ApprovalRule,
+    /// The environment that the approvals must be given for; any environment if absent.
+    #[serde(default)]
+    pub from_environment: Option<String>,
 }
 
 /// One person's approval of a version for an environment.
@@ -122,7 +146,7 @@ pub struct Approval {
     pub product: String,
     /// The version.
     pub version: String,
-    /// The environment's name.
+    /// The name of the environment that the approval is for.
     pub environment: String,
     /// The approver's role.
     pub role: String,
@@ -168,9 +192,15 @@ impl Rule {
     /// Returns the rule with relative times made absolute, and rejects invalid times.
     pub(crate) fn with_resolved_times(mut self, now: Timestamp) -> Result<Self, String> {
         match &mut self.kind {
-            RuleKind::Window(window) => window.resolve_times(now)?,
+            RuleKind::Schedule(schedule) => schedule.resolve_times(now)?,
             RuleKind::Soak(soak) if !soak.hours.is_finite() => return Err("hours must be a number".to_owned()),
-            RuleKind::Soak(_) | RuleKind::Flow(_) | RuleKind::Approval(_) => {}
+            RuleKind::Flow(flow) if flow.soak_hours.is_some_and(|hours| !hours.is_finite()) => {
+                return Err("soak_hours must be a number".to_owned());
+            }
+            RuleKind::Soak(_)
+            | RuleKind::Flow(_)
+            | RuleKind::DrApprovalRequired(_)
+            | RuleKind::VersionApprovalRequired(_) => {}
         }
         Ok(self)
     }
@@ -182,13 +212,16 @@ impl Rule {
         let is_prerequisite = match &self.kind {
             RuleKind::Flow(flow) => flow.requires.iter().any(|required| required == environment),
             RuleKind::Soak(soak) => soak.after == environment,
-            RuleKind::Window(_) | RuleKind::Approval(_) => false,
+            RuleKind::Schedule(_) | RuleKind::DrApprovalRequired(_) | RuleKind::VersionApprovalRequired(_) => false,
         };
-        matches(&self.product, product) && matches(&self.environment, environment) && !is_prerequisite
+        self.mode != Mode::Disabled
+            && matches(&self.product, product)
+            && matches(&self.environment, environment)
+            && !is_prerequisite
     }
 }
 
-impl WindowRule {
+impl ScheduleRule {
     fn resolve_times(&mut self, now: Timestamp) -> Result<(), String> {
         if let Some(seconds) = self.ends_in_seconds.take() {
             self.end = Some(clock::utc(clock::ceil(clock::plus_seconds(now, seconds))));
@@ -235,8 +268,4 @@ impl From<Value> for Rule {
     fn from(json: Value) -> Self {
         Self::parse(json).unwrap_or_else(|error| panic!("invalid rule: {error}"))
     }
-}
-
-fn approval_required() -> String {
-    "APPROVAL_REQUIRED".to_owned()
 }

@@ -42,7 +42,7 @@ fn requests_and_script_can_be_read_and_cleared() {
 #[test]
 fn rules_can_be_added_listed_and_removed() {
     let sandbox = Sandbox::start();
-    let window = json!({ "kind": "window", "name": "friday freeze", "ends_in_seconds": 60 });
+    let window = json!({ "kind": "schedule", "name": "friday freeze", "ends_in_seconds": 60 });
     let response = admin(&sandbox, "POST", "rules", &window);
     assert_eq!((response.status, &response.json()["mode"]), (201, &json!("enabled")));
     assert!(response.json()["end"].is_string() && response.json()["ends_in_seconds"].is_null());
@@ -59,7 +59,7 @@ fn rules_can_be_added_listed_and_removed() {
 #[test]
 fn deployments_and_approvals_can_be_created() {
     let sandbox = Sandbox::start();
-    let rule = json!({ "kind": "approval", "name": "a", "required": 1, "roles": ["lead"] });
+    let rule = json!({ "kind": "dr_approval_required", "name": "a", "required": 1, "roles": ["lead"] });
     admin(&sandbox, "POST", "rules", &rule);
     let approval = json!({ "product": "shop", "version": "1", "environment": "qa", "role": "lead", "by": "ann" });
     assert_eq!(admin(&sandbox, "POST", "approvals", &approval).status, 201);
@@ -108,10 +108,10 @@ fn invalid_input_is_rejected() {
         ("POST", "script", json!([{ "headers": { "Content-Length": "1" } }])),
         ("POST", "script", json!([{ "headers": { "a b": "1" } }])),
         ("POST", "script", json!([{ "headers": { "a": "x\r\ny" } }])),
-        ("POST", "rules", json!({ "kind": "window" })),
-        ("POST", "rules", json!({ "kind": "window", "name": "w", "end": "tomorrow" })),
-        ("POST", "rules", json!({ "kind": "window", "name": "w", "offset": "PST" })),
-        ("POST", "rules", json!({ "kind": "window", "name": "w", "ends_in": 3 })),
+        ("POST", "rules", json!({ "kind": "schedule" })),
+        ("POST", "rules", json!({ "kind": "schedule", "name": "w", "end": "tomorrow" })),
+        ("POST", "rules", json!({ "kind": "schedule", "name": "w", "offset": "PST" })),
+        ("POST", "rules", json!({ "kind": "schedule", "name": "w", "ends_in": 3 })),
         ("POST", "approvals", json!({ "product": "shop" })),
         ("POST", "deployments", json!({ "product": "a", "version": "1", "environment": "b", "status": "gone" })),
         ("PUT", "settings", json!({ "body_shape": "round" })),

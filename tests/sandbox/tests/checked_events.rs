@@ -6,7 +6,7 @@ use versioner_sandbox::{CheckRulesOn, Options, Sandbox};
 use crate::client::deploy;
 
 fn add_window(sandbox: &Sandbox) {
-    sandbox.rule(json!({ "kind": "window", "name": "always" }).into());
+    sandbox.rule(json!({ "kind": "schedule", "name": "always" }).into());
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_opening_event_conflicts_with_a_deployment_in_progress() {
 #[test]
 fn report_only_violations_are_listed_for_every_opening_event() {
     let sandbox = Sandbox::start();
-    sandbox.rule(json!({ "kind": "window", "name": "w", "mode": "report_only", "message": "freeze" }).into());
+    sandbox.rule(json!({ "kind": "schedule", "name": "w", "mode": "report_only", "message": "freeze" }).into());
     let expected = json!([
         { "rule_name": "w", "status": "report_only", "evaluation_result": "failed", "error_message": "freeze" },
     ]);

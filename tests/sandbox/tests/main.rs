@@ -7,6 +7,7 @@ mod checked_events;
 mod client;
 mod events;
 mod faults;
+mod governance;
 mod limits;
 mod preflight;
 mod program;

@@ -66,7 +66,7 @@ fn a_window_blocks_from_its_start_to_its_end() {
     let sandbox = Sandbox::start();
     sandbox.rule(
         json!({
-            "kind": "window", "name": "friday_freeze", "environment": "production", "reason": "Weekly freeze",
+            "kind": "schedule", "name": "friday_freeze", "environment": "production", "reason": "Weekly freeze",
             "message": "No deployments allowed on Fridays after 3pm", "offset": "-07:00",
             "start": "2025-10-24T22:00:00Z", "end": "2025-10-27T07:00:00Z",
         })
@@ -103,12 +103,12 @@ fn retry_after_of_a_window_can_be_its_end_absent_or_any_text() {
         [(json!("end"), json!("2999-01-01T00:00:00Z")), (json!("absent"), Value::Null), (json!("soon"), json!("soon"))]
     {
         let end = "2999-01-01T02:00:00+02:00";
-        sandbox.rule(json!({ "kind": "window", "name": "w", "end": end, "retry_after": retry_after }).into());
+        sandbox.rule(json!({ "kind": "schedule", "name": "w", "end": end, "retry_after": retry_after }).into());
         let response = start(&sandbox).json();
         assert_eq!(response["retry_after"], expected);
         assert_eq!(response["details"]["window_end"], end);
     }
-    sandbox.rule(json!({ "kind": "window", "name": "w", "ends_in_seconds": 3600 }).into());
+    sandbox.rule(json!({ "kind": "schedule", "name": "w", "ends_in_seconds": 3600 }).into());
     assert_eq!(start(&sandbox).status, 423);
     sandbox.settings(json!({ "clock_offset_seconds": 3602 }));
     assert_eq!(start(&sandbox).status, 201);
@@ -119,7 +119,7 @@ fn flow_soak_and_approval_rules_are_evaluated_in_this_order() {
     let sandbox = Sandbox::start();
     set_clock(&sandbox, "2025-10-28T12:00:00Z");
     for rule in [
-        json!({ "kind": "approval", "name": "leads", "required": 2, "roles": ["team-lead"] }),
+        json!({ "kind": "dr_approval_required", "name": "leads", "required": 2, "roles": ["team-lead"] }),
         json!({ "kind": "soak", "name": "soak", "environment": "production", "after": "staging", "hours": 1.5 }),
         json!({ "kind": "flow", "name": "flow", "requires": ["qa", "staging"], "environment": "production" }),
     ] {
@@ -171,10 +171,11 @@ fn flow_soak_and_approval_rules_are_evaluated_in_this_order() {
 #[test]
 fn a_conflict_is_reported_before_a_window_and_a_window_before_other_rules() {
     let sandbox = Sandbox::start();
-    let code = json!({ "kind": "approval", "name": "qa", "required": 1, "code": "QUALITY_APPROVAL_REQUIRED" });
+    let code =
+        json!({ "kind": "dr_approval_required", "name": "qa", "required": 1, "code": "QUALITY_APPROVAL_REQUIRED" });
     sandbox.rule(code.into());
     assert_eq!(start(&sandbox).json()["code"], "QUALITY_APPROVAL_REQUIRED");
-    sandbox.rule(json!({ "kind": "window", "name": "always" }).into());
+    sandbox.rule(json!({ "kind": "schedule", "name": "always" }).into());
     assert_eq!(start(&sandbox).json()["code"], "NO_DEPLOY_WINDOW");
     sandbox.plant(planted("production", "started", "2025-10-28T12:00:00Z"));
     assert_eq!(start(&sandbox).json()["code"], "CONCURRENT_DEPLOYMENT");
@@ -183,9 +184,9 @@ fn a_conflict_is_reported_before_a_window_and_a_window_before_other_rules() {
 #[test]
 fn a_report_only_rule_is_listed_and_does_not_block() {
     let sandbox = Sandbox::start();
-    sandbox.rule(json!({ "kind": "window", "name": "w", "mode": "report_only", "message": "freeze" }).into());
-    sandbox.rule(json!({ "kind": "approval", "name": "a", "required": 0 }).into());
-    sandbox.rule(json!({ "kind": "window", "name": "elsewhere", "product": "other" }).into());
+    sandbox.rule(json!({ "kind": "schedule", "name": "w", "mode": "report_only", "message": "freeze" }).into());
+    sandbox.rule(json!({ "kind": "dr_approval_required", "name": "a", "required": 0 }).into());
+    sandbox.rule(json!({ "kind": "schedule", "name": "elsewhere", "product": "other" }).into());
     let response = start(&sandbox);
     assert_eq!(response.status, 201);
     let expected = json!([
