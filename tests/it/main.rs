@@ -15,22 +15,22 @@ mod bad_input;
 #[cfg(unix)]
 mod cancelled;
 mod check;
-mod commands;
-mod explained;
+mod cli;
+#[cfg(unix)]
+mod crash;
 mod finish;
 mod github;
 mod hostile;
-mod kept;
-#[cfg(unix)]
-mod killed;
+mod messages;
 mod network;
 mod outputs;
 mod readme;
-mod refusals;
+mod rejected;
+mod requests;
+#[cfg(unix)]
+mod run;
+mod spool;
 mod support;
 mod systems;
 mod tls;
 mod waiting;
-mod wire;
-#[cfg(unix)]
-mod wrapped;

@@ -2,15 +2,15 @@
 //!
 //! Owns: the list of made-up runs, and what a run needs around it. All names, ids and addresses are invented.
 
-mod absurd;
-mod all;
 mod clouds;
-mod first;
+mod detection;
+mod edge_cases;
 mod forges;
+mod github_jenkins;
 mod hosted;
-mod runs;
-mod shown;
-mod special;
+mod hostile_variables;
+mod markers;
+mod surfaces;
 
 use crate::support::Versioner;
 
@@ -34,7 +34,7 @@ struct Run {
 }
 
 fn systems() -> impl Iterator<Item = &'static Given> {
-    [first::SYSTEMS, hosted::SYSTEMS, forges::SYSTEMS, clouds::SYSTEMS].into_iter().flatten()
+    [github_jenkins::SYSTEMS, hosted::SYSTEMS, forges::SYSTEMS, clouds::SYSTEMS].into_iter().flatten()
 }
 
 impl Run {

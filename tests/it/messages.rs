@@ -1,0 +1,192 @@
+//! What a person sees for each documented code and body, in both shapes: one annotation and a summary.
+//!
+//! The bodies are those of the API's documentation ("Response Codes").
+
+use crate::support::{Versioner, steady};
+use serde_json::{Value, json};
+use versioner_sandbox::{Reply, Sandbox};
+
+/// The server's clock in all of these: two hours and fourteen minutes before the documented `retry_after`.
+const SERVER_DATE: &str = "Mon, 27 Oct 2025 21:46:00 GMT";
+
+fn conflict() -> Value {
+    json!({"error": "deployment_blocked", "message": "Another deployment to production is already in progress",
+        "code": "CONCURRENT_DEPLOYMENT", "details": {"conflicting_deployment_id": "550e8400-e29b-41d4-a716-446655440000",
+        "conflicting_deployment_status": "in_progress", "conflicting_deployment_started": "2025-10-27T21:00:00Z"}})
+}
+
+fn window() -> Value {
+    json!({"error": "deployment_blocked", "message": "No deployments allowed on Fridays after 3pm PST", "code": "NO_DEPLOY_WINDOW",
+        "retry_after": "2025-10-28T00:00:00Z", "details": {"window_name": "friday_freeze", "window_start": "2025-10-25T15:00:00-07:00",
+        "window_end": "2025-10-28T00:00:00-07:00", "reason": "Weekly deployment freeze"}})
+}
+
+fn approval() -> Value {
+    json!({"error": "deployment_blocked", "message": "Production deployment requires approval from 2 team leads",
+        "code": "APPROVAL_REQUIRED", "details": {"required_approvals": 2, "current_approvals": 0, "approver_roles": ["team-lead", "manager"]}})
+}
+
+fn flow() -> Value {
+    json!({"error": "deployment_blocked", "message": "1.4.2 has not been deployed to staging", "code": "FLOW_VIOLATION",
+        "details": {"rule_name": "staging first", "required_environments": ["test", "staging"], "missing_environments": ["staging"]}})
+}
+
+fn soak() -> Value {
+    json!({"error": "deployment_blocked", "message": "1.4.2 must run in staging for 24 hours", "code": "INSUFFICIENT_SOAK_TIME",
+        "retry_after": "2025-10-28T10:00:00Z", "details": {"rule_name": "one day in staging", "required_hours": 24, "elapsed_hours": 11.8}})
+}
+
+fn invalid() -> Value {
+    json!({"detail": [{"loc": ["body", "product_name"], "msg": "field required", "type": "value_error.missing"},
+        {"loc": ["body", "environment_name"], "msg": "ensure this value has at most 64 characters", "type": "value_error"}]})
+}
+
+/// Sends a start on GitHub, with `reply` for an answer; gives what a person sees.
+fn seen(reply: Reply, status: &str) -> String {
+    let sandbox = Sandbox::start();
+    sandbox.script([reply.header("Date", SERVER_DATE).times(9)]);
+    let run = Versioner::github(&sandbox, status)
+        .env("INPUT_UI_URL", "https://app.versioner.io")
+        .env("INPUT_RETRIES", "0")
+        .run();
+    let annotation = run.only("error");
+    assert!(run.all().lines().all(|line| line.len() <= 4_000), "an annotation is too long");
+    let text = format!(
+        "exit code {}\n\nANNOTATION {}\n{}\n\nSUMMARY\n{}\nOUTPUTS {:#?}\n",
+        run.code,
+        annotation.title(),
+        annotation.message,
+        run.summary(),
+        run.outputs()
+    );
+    steady(&text, &sandbox)
+}
+
+/// Asserts that both shapes of a block are seen alike, and gives it.
+fn block(status: u16, body: &Value) -> String {
+    let flat = seen(Reply::status(status).json(body.clone()), "started");
+    let wrapped = seen(Reply::status(status).json(json!({"detail": body})), "started");
+    assert_eq!(flat, wrapped, "the shapes are seen differently");
+    assert!(flat.starts_with("exit code 5"), "{flat}");
+    flat
+}
+
+macro_rules! blocks {
+    ($($name:ident: $status:expr, $body:expr;)*) => { $(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), block($status, &$body));
+        }
+    )* };
+}
+
+blocks! {
+    conflict_409: 409, conflict();
+    window_423: 423, window();
+    approval_428: 428, approval();
+    flow_428: 428, flow();
+    soak_428: 428, soak();
+}
+
+macro_rules! others {
+    ($($name:ident: $reply:expr;)*) => { $(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), seen($reply, "started"));
+        }
+    )* };
+}
+
+others! {
+    malformed_400: Reply::status(400).json(json!({"detail": "Invalid JSON in request body"}));
+    unauthorized_401: Reply::status(401).json(json!({"detail": "Invalid authentication credentials"}));
+    forbidden_403: Reply::status(403).json(json!({"detail": "You do not have permission to perform this action"}));
+    not_found_404: Reply::status(404).json(json!({"detail": "Not found"}));
+    immutable_version_409: Reply::status(409).json(json!({"detail": "Version 1.4.2 already exists with different SHA"}));
+    invalid_422: Reply::status(422).json(invalid());
+    redirect_302: Reply::status(302).header("Location", "https://user:secret@login.example/sso?token=secret");
+    block_without_body_423: Reply::status(423);
+    block_with_html_body_428: Reply::status(428).body("<html>precondition</html>");
+    rate_limit_429: Reply::status(429).header("Retry-After", "60").json(json!({"detail": "Rate limit exceeded. Try again in 60 seconds."}));
+    server_error_500: Reply::status(500).json(json!({"detail": "Internal server error"}));
+    gateway_502: Reply::status(502).body("<html>Bad Gateway</html>");
+    maintenance_503: Reply::status(503).json(json!({"detail": "Service temporarily unavailable"}));
+    login_page_200: Reply::status(200).body("<html>Please log in</html>");
+}
+
+#[test]
+fn window_of_an_end() {
+    let text = seen(Reply::status(423).json(window()), "success");
+    assert!(text.contains("has already happened"), "{text}");
+}
+
+#[test]
+fn the_documented_retry_after_is_past_while_its_window_goes_on() {
+    let sandbox = Sandbox::start();
+    // One hour after retry_after, six hours before window_end.
+    sandbox.script([Reply::status(423).json(window()).header("Date", "Tue, 28 Oct 2025 01:00:00 GMT")]);
+    let run = Versioner::github(&sandbox, "started").run();
+    insta::assert_snapshot!("window_423_retry_after_past", run.only("error").message);
+    assert_eq!(run.outputs()["retry_after"], "2025-10-28T00:00:00-07:00");
+}
+
+#[test]
+fn every_documented_block_says_what_it_must() {
+    let said = |status, body: Value, needles: &[&str]| {
+        let text = block(status, &body);
+        let (annotation, summary) = text.split_once("SUMMARY").unwrap();
+        let summary = unescape(summary);
+        for needle in needles {
+            assert!(annotation.contains(needle), "annotation lacks {needle}: {annotation}");
+            assert!(summary.contains(needle), "summary lacks {needle}: {summary}");
+        }
+    };
+    said(
+        409,
+        conflict(),
+        &[
+            "Another deployment to production is already in progress",
+            "CONCURRENT_DEPLOYMENT",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "46 min ago",
+            "view=550e8400-e29b-41d4-a716-446655440000",
+            "versioner track deployment --product shop --environment production",
+        ],
+    );
+    said(
+        423,
+        window(),
+        &[
+            "No deployments allowed on Fridays after 3pm PST",
+            "NO_DEPLOY_WINDOW",
+            "friday_freeze",
+            "Weekly deployment freeze",
+            "2025-10-27 17:00 (UTC-07:00)",
+            "2025-10-28 00:00 UTC",
+            "in 2 h 14 min",
+        ],
+    );
+    said(
+        428,
+        approval(),
+        &["requires approval from 2 team leads", "APPROVAL_REQUIRED", "0 of 2", "team-lead", "manager"],
+    );
+    said(428, flow(), &["FLOW_VIOLATION", "staging first", "Deploy shop 1.4.2 to staging first"]);
+    said(
+        428,
+        soak(),
+        &["INSUFFICIENT_SOAK_TIME", "one day in staging", "11.8", "2025-10-28 10:00 UTC", "in 12 h 14 min"],
+    );
+}
+
+fn unescape(html: &str) -> String {
+    let mut out = String::new();
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once("&#") {
+        let (code, tail) = after.split_once(';').unwrap();
+        out.push_str(before);
+        out.push(char::from_u32(code.parse().unwrap()).unwrap());
+        rest = tail;
+    }
+    out + rest
+}
