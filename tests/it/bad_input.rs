@@ -47,7 +47,7 @@ const BAD: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_value_that_cannot_be_understood_is_explained() {
+fn invalid_value_names_setting_source_value_and_allowed_values() {
     let sandbox = Sandbox::start();
     for (setting, value, allowed) in BAD {
         for prefix in ["INPUT", "VERSIONER"] {
@@ -71,7 +71,7 @@ fn every_value_that_cannot_be_understood_is_explained() {
 }
 
 #[test]
-fn flags_are_named_as_flags() {
+fn invalid_flag_value_names_the_flag() {
     let sandbox = Sandbox::start();
     for (flag, value) in [
         ("--retries", "x"),
@@ -92,7 +92,7 @@ fn flags_are_named_as_flags() {
 }
 
 #[test]
-fn metadata_has_a_limit() {
+fn metadata_over_100_kib_exits_1() {
     let sandbox = Sandbox::start();
     let metadata = |size: usize| format!("{{\"k\":\"{}\"}}", "x".repeat(size - 8));
     let code = |size| Versioner::github(&sandbox, "success").env("INPUT_METADATA", &metadata(size)).run();
@@ -105,7 +105,7 @@ fn metadata_has_a_limit() {
 }
 
 #[test]
-fn what_is_required_is_asked_for_by_name() {
+fn missing_required_settings_are_named() {
     let run = Versioner::bare().run();
     assert_eq!(run.code, 1);
     for needle in [
@@ -120,7 +120,7 @@ fn what_is_required_is_asked_for_by_name() {
 }
 
 #[test]
-fn an_expression_that_gave_nothing_is_noticed() {
+fn empty_status_or_version_input_exits_1() {
     let sandbox = Sandbox::start();
     for (variable, empty) in [("INPUT_STATUS", ""), ("INPUT_VERSION", ""), ("INPUT_VERSION", " \n")] {
         let run = Versioner::github(&sandbox, "success").env(variable, empty).run();
@@ -137,7 +137,7 @@ fn an_expression_that_gave_nothing_is_noticed() {
 const SECRET: &str = "sk_acme_k1_topsecret";
 
 #[test]
-fn a_key_that_cannot_be_one_is_never_printed() {
+fn invalid_key_is_not_printed() {
     let sandbox = Sandbox::start();
     for bad in ["hunter2", "sk_acme_k1\nhunter2hunter2", "hunter2hunter2\u{7f}"] {
         let run = Versioner::deployment(&sandbox, "success").env("VERSIONER_API_KEY", bad).run();
@@ -152,7 +152,7 @@ fn a_key_that_cannot_be_one_is_never_printed() {
 }
 
 #[test]
-fn a_key_comes_from_one_place() {
+fn key_and_key_file_follow_the_precedence() {
     let sandbox = Sandbox::start();
     let key = sandbox.key().to_owned();
     let call = || Versioner::deployment(&sandbox, "success");
@@ -183,7 +183,7 @@ fn a_key_comes_from_one_place() {
 }
 
 #[test]
-fn http_is_for_loopback_alone_unless_allowed() {
+fn plain_http_to_a_remote_host_exits_1() {
     let run = Versioner::bare()
         .args(["track", "build", "--product", "a", "--version", "1", "--api-url", "http://198.51.100.1"])
         .env("VERSIONER_API_KEY", SECRET)
@@ -193,7 +193,7 @@ fn http_is_for_loopback_alone_unless_allowed() {
 }
 
 #[test]
-fn an_unknown_variable_is_warned_of_with_the_nearest_name() {
+fn unknown_variable_warns_with_the_nearest_name() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "success")
         .env("VERSIONER_ENVIROMENT", "x")
@@ -212,7 +212,7 @@ fn an_unknown_variable_is_warned_of_with_the_nearest_name() {
 }
 
 #[test]
-fn a_word_nobody_knows_is_sent_as_it_is() {
+fn unknown_status_is_sent_unchanged() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "Half-Baked").run();
     assert_eq!(run.code, 4, "the server decides");
@@ -221,7 +221,7 @@ fn a_word_nobody_knows_is_sent_as_it_is() {
 }
 
 #[test]
-fn a_run_started_by_hand_is_warned_of_defaults() {
+fn manually_started_run_warns_about_detected_values() {
     let sandbox = Sandbox::start();
     let by_hand = || Versioner::github(&sandbox, "success").env("GITHUB_EVENT_NAME", "workflow_dispatch");
     let run = by_hand().env("INPUT_VERSION", "auto").run();
@@ -236,7 +236,7 @@ fn a_run_started_by_hand_is_warned_of_defaults() {
 }
 
 #[test]
-fn what_is_no_file_is_not_waited_for() {
+fn named_pipe_in_a_file_setting_exits_1() {
     use std::process::Command;
     let sandbox = Sandbox::start();
     for setting in ["VERSIONER_API_KEY_FILE", "VERSIONER_CA_BUNDLE"] {
@@ -251,7 +251,7 @@ fn what_is_no_file_is_not_waited_for() {
 }
 
 #[test]
-fn numbers_in_metadata_are_sent_as_they_are() {
+fn metadata_numbers_keep_every_digit() {
     let sandbox = Sandbox::start();
     let metadata = r#"{"big":12345678901234567890123,"price":1.10}"#;
     let run = Versioner::deployment(&sandbox, "success").args(["--metadata", metadata, "--debug"]).run();
@@ -260,7 +260,7 @@ fn numbers_in_metadata_are_sent_as_they_are() {
 }
 
 #[test]
-fn without_a_subcommand_flags_describe_the_event_as_well() {
+fn event_flags_work_without_a_subcommand() {
     let sandbox = Sandbox::start();
     let run =
         Versioner::github(&sandbox, "success").args(["--environment", "staging", "--event-type", "deployment"]).run();

@@ -105,7 +105,7 @@ fn send(signal: &str, to: &str) {
 const PLAIN: &str = "sleep 300 & echo ready; wait; exit 1";
 
 #[test]
-fn github_signals_one_process_that_was_executed_by_its_shells() {
+fn github_signal_to_versioner_reports_aborted() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let sandbox = Sandbox::start();
         let job = Job::start(&sandbox, Above::Nothing, &[], "sleep 300 & echo ready; wait; sleep 300");
@@ -117,7 +117,7 @@ fn github_signals_one_process_that_was_executed_by_its_shells() {
 }
 
 #[test]
-fn github_signals_a_shell_that_stays_and_passes_nothing_on() {
+fn github_signal_to_the_parent_shell_reports_aborted() {
     let sandbox = Sandbox::start();
     let job = Job::start(&sandbox, Above::Shell, &[], PLAIN);
     // The shell puts SIGINT off until its child ends; SIGTERM ends it, and tells nobody.
@@ -129,7 +129,7 @@ fn github_signals_a_shell_that_stays_and_passes_nothing_on() {
 }
 
 #[test]
-fn gitlabs_shell_executor_signals_the_group() {
+fn gitlab_shell_executor_signal_to_the_group_reports_aborted() {
     let sandbox = Sandbox::start();
     let job = Job::start(&sandbox, Above::Shell, &[], PLAIN);
     send("-TERM", &format!("-{}", job.child.id()));
@@ -138,7 +138,7 @@ fn gitlabs_shell_executor_signals_the_group() {
 }
 
 #[test]
-fn gitlabs_docker_executor_signals_each_process_the_highest_number_first() {
+fn gitlab_docker_executor_signal_to_each_process_reports_aborted() {
     let sandbox = Sandbox::start();
     // The command dies, or shows its own command's death as its exit code, before the signal reaches us.
     for script in
@@ -155,7 +155,7 @@ fn gitlabs_docker_executor_signals_each_process_the_highest_number_first() {
 }
 
 #[test]
-fn jenkins_signals_all_and_ignores_two_signals_from_the_start() {
+fn jenkins_sigterm_reports_aborted_while_sigint_and_sighup_stay_ignored() {
     let sandbox = Sandbox::start();
     let ignored = "grep SigIgn /proc/self/status; ";
     let mut job = Job::begin(&sandbox, Above::Jenkins, &[], &format!("{ignored}{PLAIN}"));
@@ -175,7 +175,7 @@ fn jenkins_signals_all_and_ignores_two_signals_from_the_start() {
 }
 
 #[test]
-fn a_command_that_cleans_up_is_given_the_time() {
+fn command_can_clean_up_after_sigterm() {
     for (script, code, status) in [
         ("trap 'echo clean; exit 0' TERM; echo ready; while :; do sleep 0.05; done", 0, "completed"),
         ("trap 'echo clean; exit 3' TERM; echo ready; while :; do sleep 0.05; done", 3, "aborted"),
@@ -192,7 +192,7 @@ fn a_command_that_cleans_up_is_given_the_time() {
 }
 
 #[test]
-fn a_second_signal_is_passed_on_at_once() {
+fn second_signal_is_forwarded() {
     let sandbox = Sandbox::start();
     let script = "trap 'echo first' INT; trap 'echo second; exit 4' TERM; echo ready; while :; do sleep 0.05; done";
     let mut job = Job::start(&sandbox, Above::Nothing, &[], script);
@@ -204,7 +204,7 @@ fn a_second_signal_is_passed_on_at_once() {
 }
 
 #[test]
-fn a_signal_that_does_not_stop_is_merely_passed_on() {
+fn user_signals_are_forwarded_without_aborting() {
     let sandbox = Sandbox::start();
     let script = "trap 'echo usr1' USR1; trap 'exit 5' USR2; echo ready; while :; do sleep 0.05; done";
     let mut job = Job::start(&sandbox, Above::Nothing, &[], script);
@@ -216,7 +216,7 @@ fn a_signal_that_does_not_stop_is_merely_passed_on() {
 }
 
 #[test]
-fn a_command_that_ignores_every_signal_is_killed_with_all_its_own() {
+fn command_that_ignores_signals_is_killed_after_stop_timeout() {
     let sandbox = Sandbox::start();
     let script = "trap '' INT TERM HUP; sleep 300 & echo ready; wait";
     let job = Job::start(&sandbox, Above::Nothing, &[("VERSIONER_STOP_TIMEOUT", "300ms")], script);
@@ -227,7 +227,7 @@ fn a_command_that_ignores_every_signal_is_killed_with_all_its_own() {
 }
 
 #[test]
-fn the_end_is_reported_while_the_command_still_ignores_its_signals() {
+fn aborted_is_reported_while_the_command_still_runs() {
     let sandbox = Sandbox::start();
     // One that ends well after all has taken place.
     let script = "trap '' INT TERM; echo ready; read -r _ <\"$FIFO\"; exit 0";
@@ -248,7 +248,7 @@ fn the_end_is_reported_while_the_command_still_ignores_its_signals() {
 }
 
 #[test]
-fn an_end_that_cannot_be_delivered_in_time_is_kept() {
+fn undelivered_aborted_event_is_spooled() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::fault(Fault::Hang)]);
     let job = Job::start(&sandbox, Above::Nothing, &[], PLAIN);
@@ -266,7 +266,7 @@ fn an_end_that_cannot_be_delivered_in_time_is_kept() {
 }
 
 #[test]
-fn a_signal_while_the_gate_is_asked_takes_the_start_back() {
+fn signal_during_the_started_request_reports_aborted() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave().delay(Duration::from_secs(60))]);
     let job = Job::begin(&sandbox, Above::Nothing, &[], "echo ran");
@@ -280,7 +280,7 @@ fn a_signal_while_the_gate_is_asked_takes_the_start_back() {
 }
 
 #[test]
-fn a_signal_while_it_waits_sends_nothing() {
+fn signal_during_a_wait_sends_no_event() {
     let sandbox = Sandbox::start();
     sandbox.rule(
         json!({"kind": "window", "name": "friday_freeze", "environment": "production", "ends_in_seconds": 600}).into(),
@@ -300,7 +300,7 @@ fn a_signal_while_it_waits_sends_nothing() {
 }
 
 #[test]
-fn a_signal_during_the_last_event_does_not_change_what_happened() {
+fn signal_during_the_final_event_still_reports_completed() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::behave().delay(Duration::from_secs(1))]);
     let job = Job::begin(&sandbox, Above::Nothing, &[], "exit 0");
@@ -313,7 +313,7 @@ fn a_signal_during_the_last_event_does_not_change_what_happened() {
 }
 
 #[test]
-fn whenever_a_signal_comes_the_api_hears_an_end_and_nothing_is_left() {
+fn signal_at_any_moment_reports_or_spools_an_end() {
     let sandbox = Sandbox::start();
     let mut rng = fastrand::Rng::with_seed(20_251_028);
     let mut seen = std::collections::BTreeSet::new();
@@ -354,7 +354,7 @@ fn whenever_a_signal_comes_the_api_hears_an_end_and_nothing_is_left() {
 }
 
 #[test]
-fn the_end_of_a_mere_thread_of_the_parent_stops_nothing() {
+fn exit_of_a_parent_thread_does_not_stop_the_command() {
     let sandbox = Sandbox::start();
     let fifo = tempfile::tempdir().unwrap();
     let path = fifo.path().join("fifo");
@@ -373,7 +373,7 @@ fn the_end_of_a_mere_thread_of_the_parent_stops_nothing() {
 }
 
 #[test]
-fn a_slow_agent_of_the_ci_system_delays_no_kill() {
+fn slow_buildkite_agent_does_not_delay_the_kill() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::status(503).times(9)]);
     let tools = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use crate::support::Versioner;
 use versioner_sandbox::{Reply, Sandbox};
 
 #[test]
-fn every_setting_is_shown_with_its_source_and_nothing_is_sent() {
+fn check_shows_settings_with_their_sources_and_sends_nothing() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "failure")
         .args(["check", "--product", "flagged"])
@@ -35,14 +35,14 @@ fn every_setting_is_shown_with_its_source_and_nothing_is_sent() {
 }
 
 #[test]
-fn the_whole_text_is_steady() {
+fn check_output_matches_the_snapshot() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "started").args(["check", "--spool-dir", "off"]).run();
     insta::assert_snapshot!("check", crate::support::steady(&run.stdout, &sandbox));
 }
 
 #[test]
-fn a_check_works_without_a_key_but_not_without_what_an_event_needs() {
+fn check_needs_no_key_but_every_event_field() {
     let run = Versioner::bare().args(["check", "--product", "a", "--version", "1", "--environment", "b"]).run();
     assert_eq!(run.code, 0, "{}", run.all());
     assert!(run.stderr.contains("api_key is not set"), "{}", run.stderr);
@@ -52,7 +52,7 @@ fn a_check_works_without_a_key_but_not_without_what_an_event_needs() {
 }
 
 #[test]
-fn online_asks_for_health_and_nothing_else() {
+fn check_online_requests_only_health() {
     let sandbox = Sandbox::start();
     let args = ["check", "--online", "--product", "a", "--version", "1", "--environment", "b", "--json"];
     let call = || Versioner::shell(&sandbox).args(args);
@@ -69,7 +69,7 @@ fn online_asks_for_health_and_nothing_else() {
 }
 
 #[test]
-fn the_command_setting_can_ask_for_it() {
+fn command_input_check_sends_nothing() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "success").env("INPUT_COMMAND", "check").run();
     assert_eq!(run.code, 0, "{}", run.all());

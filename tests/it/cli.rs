@@ -4,7 +4,7 @@ use crate::support::Versioner;
 use versioner_sandbox::Sandbox;
 
 #[test]
-fn help_and_versions_go_to_stdout_with_exit_0() {
+fn help_and_version_print_to_stdout_and_exit_0() {
     for args in [&["--help"][..], &["track", "deployment", "--help"], &["--version"], &["version"]] {
         let run = Versioner::bare().args(args).run();
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
@@ -17,7 +17,7 @@ fn help_and_versions_go_to_stdout_with_exit_0() {
 }
 
 #[test]
-fn wrong_usage_is_exit_1_with_a_hint() {
+fn wrong_usage_exits_1_with_a_hint() {
     for (args, hint) in [
         (&["trak"][..], "track"),
         (&["track", "deployment", "--produkt", "x"], "--product"),
@@ -33,14 +33,14 @@ fn wrong_usage_is_exit_1_with_a_hint() {
 }
 
 #[test]
-fn wrong_usage_on_github_is_an_annotation() {
+fn wrong_usage_on_github_prints_an_annotation() {
     let run = Versioner::bare().env("GITHUB_ACTIONS", "true").args(["track", "deployment", "--produkt", "x"]).run();
     assert_eq!(run.code, 1);
     assert!(run.only("error").message.contains("--produkt"), "{}", run.all());
 }
 
 #[test]
-fn every_event_prints_one_line_with_its_sources() {
+fn first_output_line_names_the_source_of_each_value() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "SUCCESS").run();
     let first = run.stdout.lines().next().unwrap();
@@ -56,7 +56,7 @@ fn every_event_prints_one_line_with_its_sources() {
 }
 
 #[test]
-fn flags_that_mean_nothing_any_more_are_warned_of() {
+fn skip_preflight_checks_flag_only_warns() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "started").args(["--skip-preflight-checks"]).run();
     assert_eq!(run.code, 0);
@@ -67,7 +67,7 @@ fn flags_that_mean_nothing_any_more_are_warned_of() {
 }
 
 #[test]
-fn json_is_alone_on_stdout() {
+fn json_flag_leaves_only_json_on_stdout() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "success").args(["--json", "--verbose", "--debug"]).run();
     assert_eq!(run.code, 0);

@@ -57,7 +57,7 @@ fn delivered(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn killed_while_it_keeps_an_event() {
+fn sigkill_while_spooling_loses_no_event() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     let state = call.dir.path().join("state/versioner");
@@ -82,7 +82,7 @@ fn killed_while_it_keeps_an_event() {
 }
 
 #[test]
-fn killed_while_it_delivers() {
+fn sigkill_while_delivering_loses_no_event() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     let spool = call.dir.path().join("state/versioner/spool");
@@ -113,7 +113,7 @@ fn killed_while_it_delivers() {
 }
 
 #[test]
-fn killed_while_it_sets_aside() {
+fn sigkill_while_setting_aside_loses_no_event() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     let state = call.dir.path().join("state/versioner");

@@ -29,7 +29,7 @@ fn start_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {
 }
 
 #[test]
-fn a_job_that_started_is_finished_with_its_own_status() {
+fn finish_reports_the_job_status_once() {
     for (said, sent) in [("success", "completed"), ("failed", "failed"), ("canceled", "aborted")] {
         let sandbox = Sandbox::start();
         let mut job = job(&sandbox).env("VERSIONER_UI_URL", "https://console.example");
@@ -50,7 +50,7 @@ fn a_job_that_started_is_finished_with_its_own_status() {
 }
 
 #[test]
-fn what_never_began_or_has_ended_is_not_finished() {
+fn finish_ignores_blocked_rejected_and_ended_deployments() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("CI_JOB_STATUS", "failed");
     let nothing = |job: &mut Versioner| {
@@ -80,7 +80,7 @@ fn what_never_began_or_has_ended_is_not_finished() {
 }
 
 #[test]
-fn two_starts_are_finished_in_their_order() {
+fn open_deployments_are_finished_in_order_of_their_last_start() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox);
     for (environment, version) in [("staging", "2"), ("production", "1"), ("staging", "2")] {
@@ -101,7 +101,7 @@ fn two_starts_are_finished_in_their_order() {
 }
 
 #[test]
-fn jobs_on_one_machine_never_see_each_others() {
+fn finish_ignores_deployments_of_other_jobs_and_keys() {
     let sandbox = Sandbox::start();
     let mut one = job(&sandbox);
     assert_eq!(one.again(START).code, 0);
@@ -114,7 +114,7 @@ fn jobs_on_one_machine_never_see_each_others() {
 }
 
 #[test]
-fn without_a_status_it_says_what_to_set() {
+fn finish_without_a_terminal_status_exits_1() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox);
     job.again(START);
@@ -129,7 +129,7 @@ fn without_a_status_it_says_what_to_set() {
 }
 
 #[test]
-fn a_finish_that_is_not_recorded_can_be_repeated() {
+fn unrecorded_finish_can_be_repeated() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("VERSIONER_RETRIES", "0");
     job.again(START);
@@ -140,7 +140,7 @@ fn a_finish_that_is_not_recorded_can_be_repeated() {
 }
 
 #[test]
-fn an_end_says_when_it_began_where_the_server_does_not_know() {
+fn end_carries_the_start_time_when_the_start_was_not_recorded() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("VERSIONER_FAIL_ON_API_ERROR", "false")]);
     sandbox.script([Reply::status(503), Reply::behave(), Reply::fault(Fault::Close)]);
@@ -155,7 +155,7 @@ fn an_end_says_when_it_began_where_the_server_does_not_know() {
 }
 
 #[test]
-fn the_action_finishes_by_its_command_input() {
+fn command_input_finish_closes_the_deployment() {
     let sandbox = Sandbox::start();
     let mut step = Versioner::github(&sandbox, "started").env("GITHUB_RUN_ATTEMPT", "1");
     assert_eq!(step.again::<&str>([]).code, 0);
@@ -166,7 +166,7 @@ fn the_action_finishes_by_its_command_input() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_finished() {
+fn finish_closes_a_killed_run() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("PATH", "/usr/bin:/bin");
     let wrap = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
@@ -194,7 +194,7 @@ fn conflict() -> Reply {
 }
 
 #[test]
-fn a_second_start_that_fails_leaves_the_first_one_open() {
+fn failed_second_start_leaves_the_first_one_open() {
     for second in [conflict(), Reply::status(401), Reply::status(422)] {
         let sandbox = Sandbox::start();
         let mut job = job(&sandbox);
@@ -208,7 +208,7 @@ fn a_second_start_that_fails_leaves_the_first_one_open() {
 }
 
 #[test]
-fn what_is_merely_blocked_is_not_finished() {
+fn finish_ignores_a_start_that_is_still_blocked() {
     for kill in [false, true] {
         let sandbox = Sandbox::start();
         sandbox.script([conflict().times(9_999)]);
@@ -232,7 +232,7 @@ fn what_is_merely_blocked_is_not_finished() {
 }
 
 #[test]
-fn a_start_that_may_be_recorded_although_the_wait_ended_is_finished() {
+fn finish_closes_a_start_that_may_have_been_recorded() {
     let sandbox = Sandbox::start();
     sandbox.script([conflict(), Reply::fault(Fault::Close).times(999)]);
     let mut job = job(&sandbox).env("VERSIONER_RETRIES", "0");
@@ -244,7 +244,7 @@ fn a_start_that_may_be_recorded_although_the_wait_ended_is_finished() {
 }
 
 #[test]
-fn a_finish_never_waits() {
+fn blocked_finish_does_not_wait() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("VERSIONER_ON_BLOCK", "wait");
     assert_eq!(job.again(START).code, 0);
@@ -254,7 +254,7 @@ fn a_finish_never_waits() {
 }
 
 #[test]
-fn a_finish_that_finds_nothing_leaves_the_outputs_of_the_run_before_it() {
+fn finish_with_nothing_open_keeps_earlier_outputs() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("CI_JOB_STATUS", "success");
     assert_eq!(
@@ -270,7 +270,7 @@ fn a_finish_that_finds_nothing_leaves_the_outputs_of_the_run_before_it() {
 }
 
 #[test]
-fn what_an_earlier_job_handed_on_is_not_this_jobs_status() {
+fn ci_job_status_overrides_the_status_variable() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("VERSIONER_STATUS", "completed");
     assert_eq!(job.again(START).code, 0);

@@ -5,7 +5,7 @@ use serde_json::json;
 use versioner_sandbox::{Reply, Sandbox};
 
 #[test]
-fn a_long_message_is_cut_in_the_annotation_and_whole_in_the_summary() {
+fn long_message_is_truncated_in_the_annotation_but_not_in_the_summary() {
     let sandbox = Sandbox::start();
     let long = format!("begin {} end", "100%,:ä ".repeat(2_000));
     sandbox.script([Reply::status(423).json(json!({"message": long, "details": {"window_name": "w".repeat(3_000)}}))]);
@@ -18,7 +18,7 @@ fn a_long_message_is_cut_in_the_annotation_and_whole_in_the_summary() {
 }
 
 #[test]
-fn a_summary_never_outgrows_what_github_takes() {
+fn summary_stays_within_1_mib() {
     let sandbox = Sandbox::start();
     let call = Versioner::github(&sandbox, "success");
     call.file("summary", &"x".repeat(1_048_576 - 100));
@@ -37,7 +37,7 @@ fn a_summary_never_outgrows_what_github_takes() {
 }
 
 #[test]
-fn a_surface_that_fails_warns_once_and_changes_nothing() {
+fn failing_surface_warns_once_and_keeps_exit_0() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "success")
         .env("GITHUB_STEP_SUMMARY", "/no/such/dir/summary")
@@ -50,13 +50,13 @@ fn a_surface_that_fails_warns_once_and_changes_nothing() {
 }
 
 #[test]
-fn the_summary_can_be_switched_off() {
+fn summary_can_be_disabled() {
     let sandbox = Sandbox::start();
     assert_eq!(Versioner::github(&sandbox, "success").env("INPUT_SUMMARY", "no").run().summary(), "");
 }
 
 #[test]
-fn rules_that_only_report_are_warnings_and_passed_ones_are_silent() {
+fn report_only_violation_is_a_warning_and_passed_rules_are_not_mentioned() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({"kind": "window", "name": "friday, freeze", "mode": "report_only", "environment": "production", "ends_in_seconds": 600, "message": "Frozen"}).into());
     sandbox.rule(json!({"kind": "flow", "name": "anything goes", "mode": "enabled", "environment": "production", "requires": []}).into());
@@ -70,7 +70,7 @@ fn rules_that_only_report_are_warnings_and_passed_ones_are_silent() {
 }
 
 #[test]
-fn links_lead_to_the_console() {
+fn url_output_links_to_the_console() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "success").env("INPUT_UI_URL", "https://app.versioner.io/").run();
     let outputs = run.outputs();
@@ -90,7 +90,7 @@ fn links_lead_to_the_console() {
 }
 
 #[test]
-fn debugging_shows_request_and_reply_without_the_key() {
+fn debug_log_shows_request_and_reply_without_the_key() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "success").env("RUNNER_DEBUG", "1").run();
     assert!(run.stdout.contains("debug: POST") && run.stdout.contains("debug: reply 201"), "{}", run.stdout);

@@ -36,7 +36,7 @@ fn assert_harmless(run: &Run, allowed: &[&str]) {
 }
 
 #[test]
-fn a_blocks_texts_start_and_forge_nothing() {
+fn hostile_text_in_a_block_is_harmless() {
     let sandbox = Sandbox::start();
     let body = json!({"error": "deployment_blocked", "message": EVIL, "code": EVIL, "retry_after": EVIL, "details": {
         "rule_name": EVIL, "window_name": EVIL, "reason": EVIL, "approver_roles": [EVIL, EVIL], "missing_environments": [EVIL],
@@ -60,7 +60,7 @@ fn a_blocks_texts_start_and_forge_nothing() {
 }
 
 #[test]
-fn refusals_and_receipts_start_and_forge_nothing() {
+fn hostile_text_in_other_replies_is_harmless() {
     let sandbox = Sandbox::start();
     let rule = json!({"rule_name": EVIL, "status": EVIL, "evaluation_result": "failed", "error_message": EVIL});
     let replies = [
@@ -92,7 +92,7 @@ fn refusals_and_receipts_start_and_forge_nothing() {
 }
 
 #[test]
-fn the_environments_texts_start_and_forge_nothing() {
+fn hostile_text_in_the_environment_is_harmless() {
     let sandbox = Sandbox::start();
     let call = || {
         Versioner::github(&sandbox, "started")
@@ -124,7 +124,7 @@ fn the_environments_texts_start_and_forge_nothing() {
 }
 
 #[test]
-fn the_key_is_not_given_back_in_any_form() {
+fn echoed_key_is_redacted_in_every_encoding() {
     use std::fmt::Write as _;
     let sandbox = Sandbox::start();
     let key = sandbox.key().to_owned();
@@ -166,7 +166,7 @@ fn the_key_is_not_given_back_in_any_form() {
 }
 
 #[test]
-fn a_key_in_the_wrong_place_is_not_printed() {
+fn misplaced_key_is_not_printed() {
     let sandbox = Sandbox::start();
     let key = sandbox.key().to_owned();
     let long = format!("{{\"a\":\"{}{key}", "x".repeat(165));
@@ -194,7 +194,7 @@ fn a_key_in_the_wrong_place_is_not_printed() {
 }
 
 #[test]
-fn wrong_usage_starts_nothing() {
+fn hostile_text_in_arguments_is_harmless() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "success").args(["track", "build", EVIL]).run();
     assert_eq!(run.code, 1);
@@ -202,7 +202,7 @@ fn wrong_usage_starts_nothing() {
 }
 
 #[test]
-fn credentials_in_addresses_are_neither_printed_nor_sent() {
+fn credentials_in_urls_are_neither_printed_nor_sent() {
     let sandbox = Sandbox::start();
     for address in [
         "https://user:hunter2@api.example",

@@ -115,13 +115,13 @@ others! {
 }
 
 #[test]
-fn window_of_an_end() {
+fn blocked_end_says_it_has_already_happened() {
     let text = seen(Reply::status(423).json(window()), "success");
     assert!(text.contains("has already happened"), "{text}");
 }
 
 #[test]
-fn the_documented_retry_after_is_past_while_its_window_goes_on() {
+fn past_retry_after_falls_back_to_window_end() {
     let sandbox = Sandbox::start();
     // One hour after retry_after, six hours before window_end.
     sandbox.script([Reply::status(423).json(window()).header("Date", "Tue, 28 Oct 2025 01:00:00 GMT")]);
@@ -131,7 +131,7 @@ fn the_documented_retry_after_is_past_while_its_window_goes_on() {
 }
 
 #[test]
-fn every_documented_block_says_what_it_must() {
+fn documented_blocks_show_their_key_facts() {
     let said = |status, body: Value, needles: &[&str]| {
         let text = block(status, &body);
         let (annotation, summary) = text.split_once("SUMMARY").unwrap();

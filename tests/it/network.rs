@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use versioner_sandbox::{Reply, Sandbox};
 
 #[test]
-fn a_server_that_recovers_is_waited_for() {
+fn transient_status_is_retried() {
     for status in [408, 429, 500, 502, 503, 504, 520] {
         let sandbox = Sandbox::start();
         sandbox.script([Reply::status(status).header("Retry-After", "0")]);
@@ -18,7 +18,7 @@ fn a_server_that_recovers_is_waited_for() {
 }
 
 #[test]
-fn a_pause_that_is_asked_for_is_made_and_one_that_is_too_long_reported() {
+fn short_retry_after_is_waited_for_and_long_one_fails() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(429).header("Retry-After", "1")]);
     let started = std::time::Instant::now();
@@ -40,7 +40,7 @@ fn a_pause_that_is_asked_for_is_made_and_one_that_is_too_long_reported() {
 }
 
 #[test]
-fn an_api_that_is_not_there_is_told_plainly() {
+fn refused_connection_and_unknown_host_are_reported() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let call = |url: &str| {
         Versioner::bare()
@@ -91,7 +91,7 @@ fn proxy(reply: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn what_a_proxy_answers_is_not_the_apis_word() {
+fn proxy_error_is_unavailable() {
     for (reply, url, words) in [
         ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "http://api.example", "407"),
         ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "https://api.example", "407"),
@@ -134,7 +134,7 @@ fn what_a_proxy_answers_is_not_the_apis_word() {
 }
 
 #[test]
-fn the_apis_own_refusal_through_a_proxy_is_its_own() {
+fn api_rejection_through_a_proxy_exits_4() {
     let (address, _) = proxy(
         "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"detail\":\"no\"}",
     );
@@ -146,7 +146,7 @@ fn the_apis_own_refusal_through_a_proxy_is_its_own() {
 }
 
 #[test]
-fn loopback_and_exceptions_never_go_through_a_proxy() {
+fn loopback_and_no_proxy_hosts_bypass_the_proxy() {
     let sandbox = Sandbox::start();
     let (address, asked) = proxy("HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n");
     let proxies = [("HTTP_PROXY", address.as_str()), ("http_proxy", &address), ("ALL_PROXY", &address)];

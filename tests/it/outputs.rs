@@ -9,7 +9,7 @@ use versioner_action::report::outputs::Outputs;
 use versioner_sandbox::{Reply, Sandbox};
 
 #[test]
-fn the_output_file_can_be_sourced_whatever_the_server_says() {
+fn output_file_with_hostile_values_is_safe_to_source() {
     let sandbox = Sandbox::start();
     let evil = "it's $(touch pwned) `touch pwned`; touch pwned\nVERSIONER_OUTCOME=recorded";
     sandbox.script([Reply::status(423).json(json!({"code": "X\nY=1", "message": evil}))]);
@@ -29,7 +29,7 @@ fn the_output_file_can_be_sourced_whatever_the_server_says() {
 }
 
 #[test]
-fn an_output_file_that_cannot_be_written_is_warned_of() {
+fn unwritable_output_file_is_a_warning() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "success").args(["--output-file", "/no/such/dir/out"]).run();
     assert_eq!(run.code, 0);
@@ -37,7 +37,7 @@ fn an_output_file_that_cannot_be_written_is_warned_of() {
 }
 
 #[test]
-fn json_is_typed() {
+fn json_values_are_typed() {
     let sandbox = Sandbox::start();
     let json = Versioner::deployment(&sandbox, "started").args(["--json"]).run().json();
     assert!(json["http_status"].is_u64() && json["attempts"].is_u64() && json["waited_seconds"].is_u64(), "{json}");
@@ -48,7 +48,7 @@ fn json_is_typed() {
 }
 
 #[test]
-fn a_closed_or_full_stdout_changes_nothing() {
+fn closed_or_full_stdout_keeps_exit_0() {
     let sandbox = Sandbox::start();
     let full = File::options().write(true).open("/dev/full").unwrap();
     let output = Versioner::deployment(&sandbox, "success").command().stdout(full).output().unwrap();
@@ -66,7 +66,7 @@ fn a_closed_or_full_stdout_changes_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_shell_reads_back_from_the_output_file_what_was_said(
+    fn shell_reads_the_output_file_values_back_unchanged(
         message in "(\\PC|[\"'$`\\\\;&|<>(){}~!#*?= ]|\\$\\(touch pwned\\)){0,60}", before in "(EARLIER=1\n?)?"
     ) {
         let dir = tempfile::tempdir().unwrap();

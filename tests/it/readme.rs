@@ -23,7 +23,7 @@ fn words(cell: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_settings_are_the_programs() {
+fn readme_lists_every_setting() {
     let mut documented: Vec<String> = table("Settings").iter().flat_map(|row| words(&row[0])).collect();
     let mut known: Vec<String> = SETTINGS.iter().flat_map(|setting| setting.names()).map(str::to_owned).collect();
     documented.sort();
@@ -32,7 +32,7 @@ fn the_settings_are_the_programs() {
 }
 
 #[test]
-fn the_defaults_are_the_programs() {
+fn readme_defaults_match_the_program() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "success").run();
     assert_eq!(run.code, 0);
@@ -58,7 +58,7 @@ fn the_defaults_are_the_programs() {
 }
 
 #[test]
-fn the_outputs_are_the_programs() {
+fn readme_lists_every_output() {
     let documented: Vec<String> = table("Outputs").iter().flat_map(|row| words(&row[0])).collect();
     let sandbox = Sandbox::start();
     for status in ["started", "started"] {
@@ -81,7 +81,7 @@ fn jenkins_steps() -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
-fn the_steps_for_jenkins_do_what_they_promise() {
+fn readme_jenkins_steps_report_the_job_result() {
     let steps = jenkins_steps();
     let [run, finish, started, deploy, ended] = steps.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
         panic!("{steps:?}")

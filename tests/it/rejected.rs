@@ -75,7 +75,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn each_reply_has_its_exit_code_and_number_of_requests() {
+fn each_reply_has_its_exit_code_outcome_and_number_of_requests() {
     for Case { name, reply, outcome, strict, lenient, requests } in cases() {
         for (setting, code) in [("true", strict), ("false", lenient)] {
             let sandbox = Sandbox::start();
@@ -99,7 +99,7 @@ fn each_reply_has_its_exit_code_and_number_of_requests() {
 }
 
 #[test]
-fn the_tries_of_one_event_carry_one_key_and_another_event_another() {
+fn retries_share_an_idempotency_key_and_events_do_not() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(503)]);
     assert_eq!(Versioner::deployment(&sandbox, "success").run().code, 0);
@@ -112,7 +112,7 @@ fn the_tries_of_one_event_carry_one_key_and_another_event_another() {
 }
 
 #[test]
-fn a_lost_reply_is_asked_for_again_and_recorded_once() {
+fn lost_reply_is_retried_and_recorded() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::LoseReply)]);
     let run = Versioner::deployment(&sandbox, "started").args(["--json"]).run();
@@ -121,7 +121,7 @@ fn a_lost_reply_is_asked_for_again_and_recorded_once() {
 }
 
 #[test]
-fn a_reply_that_never_comes_ends_with_the_request_timeout() {
+fn missing_reply_fails_after_request_timeout() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Hang)]);
     let run = Versioner::deployment(&sandbox, "success").args(["--request-timeout", "200ms", "--retries", "0"]).run();
@@ -130,7 +130,7 @@ fn a_reply_that_never_comes_ends_with_the_request_timeout() {
 }
 
 #[test]
-fn a_refused_redirect_names_its_target_without_credentials() {
+fn redirect_names_its_target_without_credentials() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(302).header("Location", "https://user:hunter2@login.example/sso?token=hunter2")]);
     let run = Versioner::deployment(&sandbox, "success").run();
@@ -139,7 +139,7 @@ fn a_refused_redirect_names_its_target_without_credentials() {
 }
 
 #[test]
-fn an_immutable_version_says_which_commit_was_sent_and_what_to_do() {
+fn immutable_version_names_the_sent_commit_and_the_fix() {
     let sandbox = Sandbox::start();
     let call = |sha: &str| Versioner::deployment(&sandbox, "success").args(["--scm-sha", sha]).run();
     assert_eq!(call(&"a".repeat(40)).code, 0);
@@ -152,7 +152,7 @@ fn an_immutable_version_says_which_commit_was_sent_and_what_to_do() {
 }
 
 #[test]
-fn a_failed_status_fails_the_job_without_a_subcommand_alone() {
+fn reporting_failed_exits_1_only_without_a_subcommand() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "failure").run();
     assert_eq!((run.code, run.outputs()["outcome"].as_str()), (1, "recorded"), "{}", run.all());
@@ -161,7 +161,7 @@ fn a_failed_status_fails_the_job_without_a_subcommand_alone() {
 }
 
 #[test]
-fn a_block_wrapped_in_something_else_is_never_excused() {
+fn nested_block_exits_5_even_if_api_errors_are_allowed() {
     let sandbox = Sandbox::start();
     let block = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT"});
     sandbox.script([Reply::status(409).json(json!({"detail": block, "error": "Conflict", "code": 409}))]);
@@ -170,7 +170,7 @@ fn a_block_wrapped_in_something_else_is_never_excused() {
 }
 
 #[test]
-fn a_redirect_with_words_still_says_where_to() {
+fn redirect_with_a_message_also_names_its_target() {
     let sandbox = Sandbox::start();
     sandbox
         .script([Reply::status(307).header("Location", "https://new.example/api").json(json!({"message": "Moved"}))]);
@@ -179,7 +179,7 @@ fn a_redirect_with_words_still_says_where_to() {
 }
 
 #[test]
-fn a_blocked_build_is_called_a_build() {
+fn blocked_build_message_says_build() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(423)]);
     let run = Versioner::shell(&sandbox).args(["track", "build", "--product", "shop", "--version", "1"]).run();

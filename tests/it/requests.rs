@@ -77,7 +77,7 @@ fn github_deployment_and_build() {
 }
 
 #[test]
-fn github_pull_request_is_its_head_not_the_merge() {
+fn github_pull_request_sends_the_head_commit_not_the_merge_commit() {
     let sandbox = Sandbox::start();
     let call = Versioner::github(&sandbox, "success");
     let event =
@@ -110,7 +110,7 @@ fn jenkins_deployment_and_build() {
 }
 
 #[test]
-fn a_plain_checkout_fills_in_what_it_knows() {
+fn plain_git_checkout_fills_in_the_scm_fields() {
     let sandbox = Sandbox::start();
     let call = Versioner::shell(&sandbox).args(["track", "build"]);
     call.file(".git/HEAD", "ref: refs/heads/main\n");
@@ -135,7 +135,7 @@ fn gitlab_jobs_that_do_not_deploy_have_no_environment() {
 }
 
 #[test]
-fn the_request_is_as_documented() {
+fn request_method_path_and_headers_are_as_documented() {
     let sandbox = Sandbox::start();
     assert_eq!(Versioner::github(&sandbox, "success").run().code, 0);
     let request = &sandbox.requests()[0];
@@ -148,7 +148,7 @@ fn the_request_is_as_documented() {
 }
 
 #[test]
-fn completed_at_is_sent_at_an_end_alone() {
+fn completed_at_is_sent_only_with_terminal_statuses() {
     let sandbox = Sandbox::start();
     for (status, expected) in
         [("pending", false), ("started", false), ("success", true), ("failure", true), ("cancelled", true)]
@@ -164,7 +164,7 @@ fn completed_at_is_sent_at_an_end_alone() {
 }
 
 #[test]
-fn sources_count_in_their_order() {
+fn setting_sources_follow_their_precedence() {
     let sandbox = Sandbox::start();
     let product = |call: Versioner| {
         sandbox.clear_requests();
@@ -191,7 +191,7 @@ fn sources_count_in_their_order() {
 }
 
 #[test]
-fn none_sends_and_detects_nothing() {
+fn value_none_omits_the_field() {
     let sandbox = Sandbox::start();
     let none = [
         "scm_sha",
@@ -214,7 +214,7 @@ fn none_sends_and_detects_nothing() {
 }
 
 #[test]
-fn the_users_metadata_wins_over_the_detected() {
+fn user_metadata_overrides_detected_metadata() {
     let sandbox = Sandbox::start();
     let call = Versioner::github(&sandbox, "success")
         .env("INPUT_METADATA", r#"{"team": "payments", "vi_gh_job": "mine", "n": 1.5}"#);
@@ -227,7 +227,7 @@ fn the_users_metadata_wins_over_the_detected() {
 }
 
 #[test]
-fn variables_that_are_not_utf_8_do_no_harm_unless_they_are_settings() {
+fn non_utf8_variable_is_an_error_only_if_it_is_used() {
     use std::os::unix::ffi::OsStrExt as _;
     let sandbox = Sandbox::start();
     let broken = std::ffi::OsStr::from_bytes(b"\xff\xfe");

@@ -11,7 +11,7 @@ fn shell(sandbox: &Sandbox, script: &str) -> Versioner {
 }
 
 #[test]
-fn a_command_that_ends_is_told_as_it_ended() {
+fn command_result_is_reported_with_its_exit_code() {
     for (script, code, status) in [
         ("exit 0", 0, "completed"),
         ("exit 7", 7, "failed"),
@@ -35,7 +35,7 @@ fn a_command_that_ends_is_told_as_it_ended() {
 }
 
 #[test]
-fn what_cannot_be_started_ends_as_in_a_shell() {
+fn command_that_cannot_start_exits_126_or_127() {
     let sandbox = Sandbox::start();
     let call = Versioner::wrap(&sandbox, ["no-such-program"]);
     let plain = call.file("plain.txt", "hello\n");
@@ -55,7 +55,7 @@ fn what_cannot_be_started_ends_as_in_a_shell() {
 }
 
 #[test]
-fn a_script_that_names_no_shell_runs_as_in_a_shell() {
+fn script_without_a_shebang_runs_under_sh() {
     let sandbox = Sandbox::start();
     let call = Versioner::wrap(&sandbox, ["./deploy", "a b"]);
     call.program("deploy", "echo \"deployed $1\"\nexit 4\n");
@@ -64,7 +64,7 @@ fn a_script_that_names_no_shell_runs_as_in_a_shell() {
 }
 
 #[test]
-fn stdin_stdout_and_stderr_are_the_commands_own() {
+fn command_inherits_stdin_stdout_and_stderr() {
     let sandbox = Sandbox::start();
     let call = shell(&sandbox, "cat; echo to-stderr >&2");
     let mut child = call.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -75,7 +75,7 @@ fn stdin_stdout_and_stderr_are_the_commands_own() {
 }
 
 #[test]
-fn a_hundred_megabytes_come_through_in_order() {
+fn hundred_megabytes_of_output_arrive_unchanged() {
     let sandbox = Sandbox::start();
     let command = shell(&sandbox, "seq 1 13000000").command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut child = command.unwrap();
@@ -88,7 +88,7 @@ fn a_hundred_megabytes_come_through_in_order() {
 }
 
 #[test]
-fn every_awkward_argument_arrives_as_it_is() {
+fn unusual_arguments_arrive_unchanged() {
     let sandbox = Sandbox::start();
     let words = [
         "",
@@ -113,7 +113,7 @@ fn every_awkward_argument_arrives_as_it_is() {
 }
 
 #[test]
-fn the_environment_arrives_but_for_what_is_ours() {
+fn command_environment_lacks_only_our_key_and_inputs() {
     let sandbox = Sandbox::start();
     let large = "x".repeat(64 * 1024);
     let call = Versioner::wrap(&sandbox, ["env", "-0"]).envs(&[
@@ -135,7 +135,7 @@ fn the_environment_arrives_but_for_what_is_ours() {
 }
 
 #[test]
-fn a_key_is_left_to_scripts_that_need_it() {
+fn keep_api_key_passes_the_key_to_the_command() {
     let sandbox = Sandbox::start();
     let shown = |call: Versioner| call.env("PATH", "/usr/bin:/bin").run().stdout;
     let print = "printf %s \"$VERSIONER_API_KEY\"";
@@ -146,7 +146,7 @@ fn a_key_is_left_to_scripts_that_need_it() {
 }
 
 #[test]
-fn what_it_leaves_running_lives_on() {
+fn background_process_is_left_running() {
     let sandbox = Sandbox::start();
     let call = shell(&sandbox, "sleep 300 >/dev/null 2>&1 & echo $!");
     let run = call.run();
@@ -158,7 +158,7 @@ fn what_it_leaves_running_lives_on() {
 }
 
 #[test]
-fn a_closed_stdout_harms_nobody() {
+fn closed_stdout_keeps_the_exit_code() {
     let sandbox = Sandbox::start();
     let run = shell(&sandbox, "exec >&-; echo lost; exit 0").run();
     assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "completed".to_owned()]));
@@ -174,7 +174,7 @@ fn a_closed_stdout_harms_nobody() {
 }
 
 #[test]
-fn nothing_runs_without_leave() {
+fn command_does_not_run_unless_the_gate_passes() {
     let block = json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW", "message": "frozen"});
     let lenient = "--fail-on-api-error=false";
     let cases: [(&[&str], Vec<Reply>, u8); 13] = [
@@ -221,7 +221,7 @@ fn nothing_runs_without_leave() {
 }
 
 #[test]
-fn without_the_api_it_runs_only_if_that_is_asked_for_and_says_that_no_rule_was_asked() {
+fn run_without_the_api_warns_that_no_rule_was_checked() {
     for reply in
         [Reply::status(503).times(2), Reply::status(401), Reply::status(403), Reply::status(404), Reply::status(302)]
     {
@@ -245,7 +245,7 @@ fn without_the_api_it_runs_only_if_that_is_asked_for_and_says_that_no_rule_was_a
 }
 
 #[test]
-fn a_script_runs_under_bash_as_githubs_own_steps_do() {
+fn script_runs_under_bash_or_sh_and_stops_at_the_first_error() {
     let sandbox = Sandbox::start();
     let run = |script: &str, path: &str| {
         let temp = tempfile::tempdir().unwrap();
@@ -274,7 +274,7 @@ fn a_script_runs_under_bash_as_githubs_own_steps_do() {
 }
 
 #[test]
-fn what_makes_no_sense_together_is_said() {
+fn conflicting_options_exit_1() {
     let sandbox = Sandbox::start();
     for status in ["started", "success"] {
         let run = Versioner::github(&sandbox, status).env("INPUT_RUN", "touch ran").run();
@@ -298,7 +298,7 @@ fn what_makes_no_sense_together_is_said() {
 }
 
 #[test]
-fn a_last_event_that_is_lost_fails_a_good_command_and_not_a_bad_one_twice() {
+fn lost_final_event_changes_only_exit_0() {
     let block = || Reply::status(423).json(json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW"}));
     let refused = || Reply::status(422);
     let cases: [(&[&str], &str, Reply, i32); 8] = [

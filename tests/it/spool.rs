@@ -36,7 +36,7 @@ fn kept(call: &Versioner) -> Vec<PathBuf> {
 }
 
 #[test]
-fn an_end_is_kept_and_delivered_before_the_next_event() {
+fn spooled_end_is_delivered_before_the_next_event() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
@@ -66,7 +66,7 @@ fn an_end_is_kept_and_delivered_before_the_next_event() {
 }
 
 #[test]
-fn outputs_tell_that_it_is_spooled() {
+fn spooled_event_sets_the_outcome_output() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(503)]);
     let call =
@@ -80,7 +80,7 @@ fn outputs_tell_that_it_is_spooled() {
 }
 
 #[test]
-fn what_is_kept_and_what_is_not() {
+fn only_ends_and_builds_with_recoverable_errors_are_spooled() {
     let fail = |status: u16| Reply::status(status);
     let cases = [
         (fail(401), "success", true),
@@ -119,7 +119,7 @@ fn what_is_kept_and_what_is_not() {
 }
 
 #[test]
-fn order_holds_for_each_product_and_environment() {
+fn spooled_events_are_delivered_in_order_per_product_and_environment() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
@@ -148,7 +148,7 @@ fn order_holds_for_each_product_and_environment() {
 }
 
 #[test]
-fn a_run_keeps_its_end_and_flush_delivers_it() {
+fn run_spools_its_end_and_flush_delivers_it() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::fault(Fault::Close)]);
     let mut call = Versioner::shell(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("PATH", "/usr/bin:/bin")]);
@@ -180,7 +180,7 @@ fn a_run_keeps_its_end_and_flush_delivers_it() {
 }
 
 #[test]
-fn an_api_that_is_down_throughout_costs_no_deployment_and_no_record() {
+fn run_deploys_and_spools_its_end_while_the_api_is_down() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Close).times(2)]);
     let mut call = lenient(&sandbox).env("PATH", "/usr/bin:/bin");
@@ -208,7 +208,7 @@ fn an_api_that_is_down_throughout_costs_no_deployment_and_no_record() {
 }
 
 #[test]
-fn what_the_api_will_never_take_is_set_aside_with_its_reason() {
+fn spooled_event_that_is_rejected_or_blocked_is_set_aside() {
     for reply in [
         Reply::status(400),
         Reply::status(422),
@@ -234,7 +234,7 @@ fn what_the_api_will_never_take_is_set_aside_with_its_reason() {
 }
 
 #[test]
-fn one_accounts_events_never_go_out_under_anothers_key() {
+fn spooled_events_are_not_sent_with_another_key() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
@@ -252,7 +252,7 @@ fn one_accounts_events_never_go_out_under_anothers_key() {
 }
 
 #[test]
-fn planted_torn_and_newer_files_do_not_go_out_and_are_not_lost() {
+fn forged_truncated_and_newer_files_are_kept_but_not_sent() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
@@ -276,7 +276,7 @@ fn planted_torn_and_newer_files_do_not_go_out_and_are_not_lost() {
 
 #[cfg(unix)]
 #[test]
-fn a_directory_that_cannot_be_used_is_an_error_unless_none_is_wanted() {
+fn unusable_spool_dir_exits_1_unless_it_is_off() {
     let sandbox = Sandbox::start();
     let try_in = |directory: &str| -> Run {
         sandbox.script([Reply::status(503)]);
@@ -302,7 +302,7 @@ fn a_directory_that_cannot_be_used_is_an_error_unless_none_is_wanted() {
 }
 
 #[test]
-fn ten_processes_deliver_each_event_once_and_in_order() {
+fn parallel_flushes_deliver_each_event_once_and_in_order() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     let versions: Vec<String> = (1..=30).map(|version| version.to_string()).collect();
@@ -335,7 +335,7 @@ fn under(call: &Versioner, before: &str) -> std::process::Output {
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_said_and_leaves_nothing_half_written() {
+fn full_disk_is_reported_and_leaves_no_partial_file() {
     let sandbox = Sandbox::start();
     let full =
         "mkdir full && mount -t tmpfs -o size=64k none full && { head -c 1M /dev/zero >full/fill; :; } 2>/dev/null";
@@ -362,7 +362,7 @@ fn a_full_disk_is_said_and_leaves_nothing_half_written() {
 }
 
 #[test]
-fn the_key_is_in_no_file_whatever_the_server_says() {
+fn key_is_never_written_to_disk() {
     let sandbox = Sandbox::start();
     let echo =
         |status: u16| Reply::status(status).json(json!({"detail": format!("bad header: Bearer {}", sandbox.key())}));
@@ -388,7 +388,7 @@ fn the_key_is_in_no_file_whatever_the_server_says() {
 }
 
 #[test]
-fn a_large_event_is_worth_more_than_remarks_on_it() {
+fn spooled_event_at_the_metadata_limit_is_delivered() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(503)]);
     let metadata = format!("{{\"large\":\"{}\"}}", "x".repeat(100 * 1024 - 12));

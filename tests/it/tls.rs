@@ -20,7 +20,7 @@ fn with_ca(sandbox: &Sandbox, variable: &str) -> Run {
 }
 
 #[test]
-fn an_unknown_authority_is_refused_in_words() {
+fn unknown_ca_exits_1_and_is_explained() {
     let sandbox = sandbox();
     let run = call(&sandbox).run();
     assert_eq!(run.code, 1);
@@ -31,14 +31,14 @@ fn an_unknown_authority_is_refused_in_words() {
 }
 
 #[test]
-fn an_unknown_authority_is_not_asked_again() {
+fn unknown_ca_is_not_retried() {
     let sandbox = sandbox();
     let run = Versioner::deployment(&sandbox, "success").args(["--json"]).run();
     assert_eq!((run.code, run.json()["attempts"].as_u64()), (1, Some(1)));
 }
 
 #[test]
-fn an_authority_that_is_named_is_trusted() {
+fn ca_file_named_by_a_variable_is_trusted() {
     let sandbox = sandbox();
     for variable in ["VERSIONER_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
         let run = with_ca(&sandbox, variable);
@@ -47,7 +47,7 @@ fn an_authority_that_is_named_is_trusted() {
 }
 
 #[test]
-fn a_directory_of_authorities_is_trusted() {
+fn ca_in_ssl_cert_dir_is_trusted() {
     let sandbox = sandbox();
     let call = call(&sandbox);
     // The name that openssl's c_rehash would give: directories hold certificates under their hashes.
@@ -58,7 +58,7 @@ fn a_directory_of_authorities_is_trusted() {
 }
 
 #[test]
-fn a_certificate_for_another_name_is_refused() {
+fn certificate_for_another_host_exits_1() {
     let sandbox = sandbox();
     let call = call(&sandbox);
     let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
@@ -68,7 +68,7 @@ fn a_certificate_for_another_name_is_refused() {
 }
 
 #[test]
-fn a_bundle_without_certificates_is_an_error_of_that_setting() {
+fn ca_bundle_without_certificates_exits_1() {
     let sandbox = sandbox();
     let call = call(&sandbox);
     let path = call.file("ca.pem", "not a certificate");
@@ -86,7 +86,7 @@ fn a_bundle_without_certificates_is_an_error_of_that_setting() {
 
 /// Whether the process opened the system's store, by its system calls.
 #[test]
-fn the_systems_store_is_read_only_where_the_built_in_roots_do_not_suffice() {
+fn system_store_is_opened_only_if_other_roots_do_not_suffice() {
     let sandbox = sandbox();
     let with_bundle = call(&sandbox);
     let path = with_bundle.file("ca.pem", sandbox.ca_pem().unwrap());
@@ -135,7 +135,7 @@ fn connect_proxy(to: std::net::SocketAddr) -> (String, std::sync::mpsc::Receiver
 }
 
 #[test]
-fn tls_goes_through_a_forward_proxy_and_is_verified_as_ever() {
+fn certificate_is_verified_through_a_proxy() {
     let sandbox = sandbox();
     let (address, asked) = connect_proxy(sandbox.addr());
     let through = |api: &str| {

@@ -18,7 +18,7 @@ fn waiting(sandbox: &Sandbox) -> Versioner {
 }
 
 #[test]
-fn a_freeze_of_three_seconds_is_waited_out() {
+fn short_window_is_waited_out_with_one_more_poll() {
     let sandbox = Sandbox::start();
     sandbox.rule(freeze(3));
     let run = waiting(&sandbox).run();
@@ -41,7 +41,7 @@ fn a_freeze_of_three_seconds_is_waited_out() {
 }
 
 #[test]
-fn a_conflict_ends_after_three_polls() {
+fn wait_ends_when_the_conflicting_deployment_ends() {
     let sandbox = Sandbox::start();
     let id = sandbox.plant(PlantedDeployment {
         product: "shop".into(),
@@ -60,7 +60,7 @@ fn a_conflict_ends_after_three_polls() {
 }
 
 #[test]
-fn an_approval_is_noticed_while_the_job_waits() {
+fn wait_ends_when_the_deployment_is_approved() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
     let child = waiting(&sandbox).command().stdout(Stdio::piped()).spawn().unwrap();
@@ -76,7 +76,7 @@ fn an_approval_is_noticed_while_the_job_waits() {
 }
 
 #[test]
-fn a_signal_ends_a_wait_at_once_and_says_what_for() {
+fn signal_ends_a_wait_and_names_the_block() {
     for (signal, name, code) in [("-TERM", "SIGTERM", 143), ("-INT", "SIGINT", 130)] {
         let sandbox = Sandbox::start();
         sandbox.rule(freeze(600));
@@ -97,7 +97,7 @@ fn a_signal_ends_a_wait_at_once_and_says_what_for() {
 }
 
 #[test]
-fn a_signal_during_the_first_request_says_so() {
+fn signal_during_the_first_request_says_it_may_be_recorded() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Hang)]);
     let child = Versioner::deployment(&sandbox, "started").command().stderr(Stdio::piped()).spawn().unwrap();
@@ -110,7 +110,7 @@ fn a_signal_during_the_first_request_says_so() {
 }
 
 #[test]
-fn what_cannot_come_in_time_fails_at_once_with_the_time_to_come_back() {
+fn window_that_outlasts_wait_timeout_fails_at_once() {
     let sandbox = Sandbox::start();
     sandbox.rule(freeze(7_200));
     let run = waiting(&sandbox).run();
@@ -125,7 +125,7 @@ fn what_cannot_come_in_time_fails_at_once_with_the_time_to_come_back() {
 }
 
 #[test]
-fn a_wait_that_runs_out_is_a_block() {
+fn timed_out_wait_exits_5_as_blocked() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
     let run = waiting(&sandbox).env("INPUT_WAIT_TIMEOUT", "1s").run();
@@ -135,7 +135,7 @@ fn a_wait_that_runs_out_is_a_block() {
 }
 
 #[test]
-fn the_jobs_own_limit_ends_a_wait() {
+fn ci_job_timeout_limits_the_wait() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
     let run = Versioner::deployment(&sandbox, "started")
@@ -150,7 +150,7 @@ fn the_jobs_own_limit_ends_a_wait() {
 }
 
 #[test]
-fn once_blocked_only_a_success_opens_the_gate() {
+fn after_a_block_only_a_success_opens_the_gate() {
     let conflict = || Reply::status(423).json(json!({"code": "NO_DEPLOY_WINDOW", "message": "frozen"}));
     let cases = [
         (vec![conflict(), Reply::status(401).times(9)], 4, "refused"),
@@ -173,7 +173,7 @@ fn once_blocked_only_a_success_opens_the_gate() {
 }
 
 #[test]
-fn a_409_that_is_no_block_is_never_waited_for() {
+fn plain_409_is_rejected_without_waiting() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(409).json(json!({"detail": "Version 1.4.2 already exists with different SHA"}))]);
     let run = waiting(&sandbox).env("INPUT_ON_FLOW", "wait").env("INPUT_ON_CONFLICT", "wait").run();
@@ -181,7 +181,7 @@ fn a_409_that_is_no_block_is_never_waited_for() {
 }
 
 #[test]
-fn a_conflict_with_ourselves_is_recognised_and_can_be_closed() {
+fn conflict_with_our_own_deployment_says_how_to_close_it() {
     let sandbox = Sandbox::start();
     let now = jiff::Timestamp::now().to_string();
     let conflict = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT", "message": "Another deployment is in progress",
@@ -197,7 +197,7 @@ fn a_conflict_with_ourselves_is_recognised_and_can_be_closed() {
 }
 
 #[test]
-fn a_conflict_of_yesterday_is_taken_for_dead() {
+fn stale_conflict_fails_without_waiting() {
     let sandbox = Sandbox::start();
     sandbox.plant(PlantedDeployment {
         product: "shop".into(),
@@ -213,7 +213,7 @@ fn a_conflict_of_yesterday_is_taken_for_dead() {
 }
 
 #[test]
-fn json_stays_alone_on_stdout_while_it_waits() {
+fn json_flag_leaves_only_json_on_stdout_during_a_wait() {
     let sandbox = Sandbox::start();
     sandbox.rule(freeze(1));
     let run = Versioner::deployment(&sandbox, "started").args(["--on-block", "wait", "--json"]).run();
@@ -222,7 +222,7 @@ fn json_stays_alone_on_stdout_while_it_waits() {
 }
 
 #[test]
-fn a_block_that_is_cut_short_is_never_excused() {
+fn truncated_block_exits_5_even_if_api_errors_are_allowed() {
     let block = json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW", "message": "frozen"});
     for status in [409, 423, 428] {
         for later in [Reply::fault(Fault::Close), Reply::status(401), Reply::status(503)] {
@@ -236,7 +236,7 @@ fn a_block_that_is_cut_short_is_never_excused() {
 }
 
 #[test]
-fn somebody_elses_deployment_is_not_taken_for_ours_after_a_503() {
+fn conflict_after_a_503_is_not_called_our_own() {
     let sandbox = Sandbox::start();
     let now = jiff::Timestamp::now().to_string();
     let conflict = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT",
@@ -248,7 +248,7 @@ fn somebody_elses_deployment_is_not_taken_for_ours_after_a_503() {
 }
 
 #[test]
-fn what_waits_for_the_record_alone_says_so() {
+fn blocked_end_waits_until_it_is_recorded() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(423).json(json!({"message": "frozen"}))]);
     let run =
@@ -259,7 +259,7 @@ fn what_waits_for_the_record_alone_says_so() {
 }
 
 #[test]
-fn a_flood_of_references_does_not_hold_anybody_up() {
+fn many_character_references_are_processed_quickly() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(400).json(json!({"detail": "&#".repeat(400_000)}))]);
     // Quadratic work would take so long here that nobody could overlook it.

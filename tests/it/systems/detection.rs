@@ -67,7 +67,7 @@ fn seen(system: &Given, run: &Run) -> String {
 }
 
 #[test]
-fn a_run_of_each_kind_on_each_system() {
+fn detected_and_sent_values_match_the_snapshot_on_each_system() {
     for system in systems() {
         let text: String =
             system.runs.iter().map(|run| format!("== {} ==\n{}\n", run.what, seen(system, run))).collect();

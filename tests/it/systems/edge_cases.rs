@@ -17,7 +17,7 @@ fn value(found: &Option<Found>) -> &str {
 }
 
 #[test]
-fn a_pull_request_is_its_head_and_source() {
+fn pull_request_has_its_source_branch_and_head_commit() {
     let cases: [(Variables, Variables, &str, &str); 4] = [
         (
             AZURE,
@@ -54,7 +54,7 @@ fn a_pull_request_is_its_head_and_source() {
 }
 
 #[test]
-fn a_tag_is_a_tag_however_it_is_written() {
+fn tag_is_detected_in_every_notation() {
     for tag in ["v1.4.2", "refs/tags/v1.4.2", "origin/tags/v1.4.2", "refs/heads/tags/v1.4.2"] {
         let cases: [(Variables, &[(&str, &str)]); 5] = [
             (BUILDKITE, &[("BUILDKITE_TAG", tag), ("BUILDKITE_BRANCH", tag)]),
@@ -122,7 +122,7 @@ fn special_cases_of_single_systems() {
 }
 
 #[test]
-fn teamcity_without_its_files_and_with_strange_ones() {
+fn teamcity_reads_its_property_files_and_ignores_bad_values() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("build.properties");
     let said = |content: &str| {
@@ -145,7 +145,7 @@ fn teamcity_without_its_files_and_with_strange_ones() {
 }
 
 #[test]
-fn one_variable_is_enough_to_be_recognised() {
+fn one_variable_identifies_the_system() {
     let cases = [
         ("GITLAB_CI", "gitlab"),
         ("TF_BUILD", "azure-devops"),

@@ -29,7 +29,7 @@ const MARKERS: [(&str, &str, &str); 21] = [
 ];
 
 #[test]
-fn the_marker_alone_is_enough() {
+fn marker_variable_alone_is_enough_on_each_system() {
     let mut sent = String::new();
     for (system, variable, value) in MARKERS {
         let sandbox = Sandbox::start();

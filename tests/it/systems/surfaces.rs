@@ -76,7 +76,7 @@ fn seen(system: &Given, reply: Reply) -> String {
 }
 
 #[test]
-fn a_success_a_block_and_a_refusal_on_each_system() {
+fn success_block_and_rejection_match_the_snapshot_on_each_system() {
     for system in systems() {
         let replies = [("success", recorded()), ("block", Reply::status(423).json(blocked())), ("refusal", refused())];
         let text: String = replies.map(|(what, reply)| format!("== a {what} ==\n{}\n", seen(system, reply))).concat();
