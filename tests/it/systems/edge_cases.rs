@@ -1,4 +1,4 @@
-//! Cases that single systems have, and the variables that they tell them by.
+//! Detection of special cases: pull requests, tags, and what only one system has.
 
 use super::hosted::{AZURE, BITBUCKET, BUILDKITE, CIRCLECI, GITLAB, TEAMCITY, TRAVIS};
 use super::{HEAD, Variables};
@@ -73,7 +73,7 @@ fn tag_is_detected_in_every_notation() {
 }
 
 #[test]
-fn special_cases_of_single_systems() {
+fn azure_reads_release_fork_and_fallback_variables() {
     let release: &[(&str, &str)] = &[
         ("RELEASE_RELEASEWEBURL", "https://dev.azure.com/octo/store/_releaseProgress?releaseId=9"),
         ("RELEASE_ENVIRONMENTNAME", "staging"),
@@ -89,34 +89,62 @@ fn special_cases_of_single_systems() {
     let fork = [("SYSTEM_PULLREQUEST_SOURCEREPOSITORYURI", "https://dev.azure.com/octo/forks/_git/shop")];
     assert_eq!(value(&context(AZURE, &fork).1.repository), "forks/shop");
     assert_eq!(value(&context(AZURE, &[("BUILD_BUILDNUMBER", "")]).1.build_number), "4711");
-    let by_hand: [(Variables, Variables, Option<&str>); 4] = [
+}
+
+#[test]
+fn manual_trigger_is_detected() {
+    let cases: [(Variables, Variables, Option<&str>); 4] = [
         (AZURE, &[], Some("BUILD_REASON=Manual")),
         (AZURE, &[("BUILD_REASON", "IndividualCI")], None),
         (BUILDKITE, &[], None),
         (BUILDKITE, &[("BUILDKITE_SOURCE", "ui")], Some("BUILDKITE_SOURCE=ui")),
     ];
-    for (variables, changes, expected) in by_hand {
+    for (variables, changes, expected) in cases {
         assert_eq!(context(variables, changes).1.by_hand.as_deref(), expected);
     }
+}
+
+#[test]
+fn buildkite_unblocker_is_the_actor_and_timeout_is_in_minutes() {
     let unblocked = [("BUILDKITE_UNBLOCKER", "Leonardo"), ("BUILDKITE_COMMIT", "HEAD"), ("BUILDKITE_TIMEOUT", "10")];
     let (_, buildkite) = context(BUILDKITE, &unblocked);
     assert_eq!((value(&buildkite.actor), buildkite.actor_email, buildkite.sha), ("Leonardo", None, None));
     assert_eq!(value(&buildkite.job_timeout), "600");
+}
+
+#[test]
+fn circleci_repository_falls_back_to_url_and_name() {
     let (_, circle) = context(CIRCLECI, &[("CIRCLE_PROJECT_USERNAME", "")]);
     assert_eq!(value(&circle.repository), "octo/shop");
     let (_, circle) = context(CIRCLECI, &[("CIRCLE_PROJECT_USERNAME", ""), ("CIRCLE_REPOSITORY_URL", "")]);
     assert_eq!(value(&circle.repository), "shop");
+}
+
+#[test]
+fn gitlab_repository_comes_from_the_clone_url() {
     let (_, gitlab) = context(GITLAB, &[("CI_PROJECT_PATH", "")]);
     assert_eq!(value(&gitlab.repository), "group/sub/shop");
-    let below_a_path = [("CI_REPOSITORY_URL", "https://ci:SECRETTOKEN@host.example/gitlab/group/sub/shop.git")];
-    assert_eq!(value(&context(GITLAB, &below_a_path).1.repository), "group/sub/shop");
-    let elsewhere = [("CI_REPOSITORY_URL", "https://ci:SECRETTOKEN@host.example/mirrors/shop.git")];
-    assert_eq!(value(&context(GITLAB, &elsewhere).1.repository), "mirrors/shop");
+    let server_under_a_path = [("CI_REPOSITORY_URL", "https://ci:SECRETTOKEN@host.example/gitlab/group/sub/shop.git")];
+    assert_eq!(value(&context(GITLAB, &server_under_a_path).1.repository), "group/sub/shop");
+    let mirror = [("CI_REPOSITORY_URL", "https://ci:SECRETTOKEN@host.example/mirrors/shop.git")];
+    assert_eq!(value(&context(GITLAB, &mirror).1.repository), "mirrors/shop");
+}
+
+#[test]
+fn bitbucket_ssh_origin_overrides_the_repository_name() {
     let (_, bitbucket) = context(BITBUCKET, &[("BITBUCKET_GIT_SSH_ORIGIN", "git@bitbucket.org:/octo/store.git")]);
     assert_eq!(value(&bitbucket.repository), "octo/store");
+}
+
+#[test]
+fn jenkins_tag_on_a_detached_head_is_not_a_branch() {
     let detached = [("JENKINS_HOME", "/j"), ("GIT_BRANCH", "detached"), ("BRANCH_NAME", "v1"), ("TAG_NAME", "v1")];
     let (_, jenkins) = context(&[], &detached);
     assert_eq!((value(&jenkins.tag), jenkins.branch), ("v1", None));
+}
+
+#[test]
+fn github_action_variable_alone_identifies_github() {
     let (system, github) = context(&[], &[("GITHUB_ACTION", "run"), ("GITHUB_HEAD_REF", "refs/heads/feature/x")]);
     assert_eq!((system.source_system, value(&github.branch)), (Some("github"), "feature/x"));
 }
@@ -125,20 +153,20 @@ fn special_cases_of_single_systems() {
 fn teamcity_reads_its_property_files_and_ignores_bad_values() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("build.properties");
-    let said = |content: &str| {
+    let context_with_properties = |content: &str| {
         std::fs::write(&file, content).unwrap();
         context(TEAMCITY, &[("TEAMCITY_BUILD_PROPERTIES_FILE", file.to_str().unwrap()), ("BUILD_URL", "")]).1
     };
-    let found = said(
+    let found = context_with_properties(
         "teamcity.build.id=7\nteamcity.serverUrl=https\\://u\\:p@tc.example/x/\nteamcity.build.branch=feature/x\n",
     );
     assert_eq!(value(&found.run_url), "https://tc.example/x/viewLog.html?buildId=7");
     assert_eq!(value(&found.branch), "feature/x");
-    let found = said(
+    let found = context_with_properties(
         "teamcity.build.triggeredBy.username=n/a\nteamcity.build.triggeredBy=Schedule Trigger\nteamcity.build.branch=<default>\n",
     );
     assert_eq!((found.actor, found.actor_name, found.by_hand, found.branch), (None, None, None, None));
-    let found = said("teamcity.build.id=../x\nteamcity.serverUrl=https://tc.example\n");
+    let found = context_with_properties("teamcity.build.id=../x\nteamcity.serverUrl=https://tc.example\n");
     assert_eq!(found.run_url, None);
     let missing = context(TEAMCITY, &[("TEAMCITY_BUILD_PROPERTIES_FILE", "/no/such/file")]).1;
     assert_eq!((value(&missing.build_number), missing.invoke_id), ("42", None));
@@ -157,8 +185,8 @@ fn one_variable_identifies_the_system() {
         ("TRAVIS", "travis"),
     ];
     for (variable, name) in cases {
-        for set in ["true", "True", "x"] {
-            let (system, context) = context(&[], &[(variable, set)]);
+        for value_set in ["true", "True", "x"] {
+            let (system, context) = context(&[], &[(variable, value_set)]);
             assert_eq!(system.source_system, Some(name));
             assert_eq!(value(&context.source_system), name);
         }
