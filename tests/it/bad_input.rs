@@ -1,10 +1,10 @@
-//! Values that cannot be understood: exit 1, no request, and a message that names setting, source, value and what is allowed.
+//! Invalid values: exit 1, no request, and a message that names the setting, its source, its value and what is allowed.
 
 use crate::support::Versioner;
 use versioner_sandbox::Sandbox;
 
-/// Setting, a bad value, and a word of what is allowed.
-const BAD: &[(&str, &str, &str)] = &[
+/// A setting, an invalid value, and part of the text that says what is allowed.
+const INVALID: &[(&str, &str, &str)] = &[
     ("api_url", "ftp://api.example", "https://"),
     ("api_url", "api.versioner.io", "https://"),
     ("api_url", "https://user:hunter2@api.example", "without user"),
@@ -49,11 +49,11 @@ const BAD: &[(&str, &str, &str)] = &[
 #[test]
 fn invalid_value_names_setting_source_value_and_allowed_values() {
     let sandbox = Sandbox::start();
-    for (setting, value, allowed) in BAD {
+    for (setting, value, allowed) in INVALID {
         for prefix in ["INPUT", "VERSIONER"] {
             let variable = format!("{prefix}_{}", setting.to_uppercase());
             let call = Versioner::github(&sandbox, "success").env("INPUT_UI_URL", "");
-            // The address in INPUT_API_URL would count before VERSIONER_API_URL.
+            // INPUT_API_URL has precedence over VERSIONER_API_URL.
             let call = if *setting == "api_url" { call.env("INPUT_API_URL", "") } else { call };
             let run = call.env(&variable, value).run();
             let message = run.only("error").message;
@@ -95,13 +95,13 @@ fn invalid_flag_value_names_the_flag() {
 fn metadata_over_100_kib_exits_1() {
     let sandbox = Sandbox::start();
     let metadata = |size: usize| format!("{{\"k\":\"{}\"}}", "x".repeat(size - 8));
-    let code = |size| Versioner::github(&sandbox, "success").env("INPUT_METADATA", &metadata(size)).run();
-    let full = code(100 * 1024);
-    assert_eq!(full.code, 0, "{}", full.all());
-    assert!(full.only("warning").message.contains("no room"), "{}", full.all());
-    let over = code(100 * 1024 + 1);
-    assert_eq!(over.code, 1);
-    assert!(over.only("error").message.len() < 1_000);
+    let run = |size| Versioner::github(&sandbox, "success").env("INPUT_METADATA", &metadata(size)).run();
+    let at_limit = run(100 * 1024);
+    assert_eq!(at_limit.code, 0, "{}", at_limit.all());
+    assert!(at_limit.only("warning").message.contains("no room"), "{}", at_limit.all());
+    let over_limit = run(100 * 1024 + 1);
+    assert_eq!(over_limit.code, 1);
+    assert!(over_limit.only("error").message.len() < 1_000);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn empty_status_or_version_input_exits_1() {
         assert!(message.contains(variable) && message.contains("expression"), "{message}");
     }
     assert!(sandbox.requests().is_empty());
-    // Elsewhere, an INPUT_ variable is somebody else's.
+    // With a subcommand, INPUT_ variables are not read: they belong to another Action.
     assert_eq!(Versioner::deployment(&sandbox, "success").env("INPUT_STATUS", "").run().code, 0);
     assert_eq!(Versioner::github(&sandbox, "auto").env("INPUT_VERSION", "auto").run().code, 0);
 }
@@ -204,9 +204,9 @@ fn unknown_variable_warns_with_the_nearest_name() {
     assert_eq!(run.code, 0);
     assert!(run.stderr.contains("did you mean VERSIONER_ENVIRONMENT?"), "{}", run.stderr);
     assert!(run.stderr.contains("VERSIONER_ZEBRA_CROSSING is not a setting"), "{}", run.stderr);
-    for (name, meant) in [("ENV", "ENVIRONMENT"), ("KEY", "API_KEY"), ("SHA", "SCM_SHA")] {
+    for (name, suggestion) in [("ENV", "ENVIRONMENT"), ("KEY", "API_KEY"), ("SHA", "SCM_SHA")] {
         let run = Versioner::deployment(&sandbox, "success").env(&format!("VERSIONER_{name}"), "x").run();
-        assert!(run.stderr.contains(&format!("did you mean VERSIONER_{meant}?")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("did you mean VERSIONER_{suggestion}?")), "{}", run.stderr);
     }
     assert!(!run.stderr.contains("VERSIONER_DEPLOYMENT_ID") && !run.stderr.contains("VERSIONER_BIN"), "{}", run.stderr);
 }
@@ -223,15 +223,15 @@ fn unknown_status_is_sent_unchanged() {
 #[test]
 fn manually_started_run_warns_about_detected_values() {
     let sandbox = Sandbox::start();
-    let by_hand = || Versioner::github(&sandbox, "success").env("GITHUB_EVENT_NAME", "workflow_dispatch");
-    let run = by_hand().env("INPUT_VERSION", "auto").run();
+    let manual_run = || Versioner::github(&sandbox, "success").env("GITHUB_EVENT_NAME", "workflow_dispatch");
+    let run = manual_run().env("INPUT_VERSION", "auto").run();
     let warned = |name: &str| {
         run.commands()
             .iter()
             .any(|c| c.name == "warning" && c.message.starts_with(name) && c.message.contains("by hand"))
     };
     assert!(warned("version") && warned("product_name"), "{}", run.all());
-    let run = by_hand().env("INPUT_PRODUCT", "shop").run();
+    let run = manual_run().env("INPUT_PRODUCT", "shop").run();
     assert!(run.commands().is_empty(), "{}", run.all());
 }
 

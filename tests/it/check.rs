@@ -1,4 +1,4 @@
-//! `check`: everything is shown, nothing is sent, the key is not told.
+//! `versioner check`: it shows every setting, sends no event, and never shows the key.
 
 use crate::support::Versioner;
 use versioner_sandbox::{Reply, Sandbox};
@@ -38,7 +38,7 @@ fn check_shows_settings_with_their_sources_and_sends_nothing() {
 fn check_output_matches_the_snapshot() {
     let sandbox = Sandbox::start();
     let run = Versioner::github(&sandbox, "started").args(["check", "--spool-dir", "off"]).run();
-    insta::assert_snapshot!("check", crate::support::steady(&run.stdout, &sandbox));
+    insta::assert_snapshot!("check", crate::support::normalize(&run.stdout, &sandbox));
 }
 
 #[test]

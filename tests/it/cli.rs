@@ -1,4 +1,4 @@
-//! The command line: help, versions, wrong usage, and what the vendor's CLI brings along.
+//! The command line: help, versions, usage errors, `--json`, and flags kept for the vendor CLI.
 
 use crate::support::Versioner;
 use versioner_sandbox::Sandbox;
@@ -43,7 +43,7 @@ fn wrong_usage_on_github_prints_an_annotation() {
 fn first_output_line_names_the_source_of_each_value() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "SUCCESS").run();
-    let first = run.stdout.lines().next().unwrap();
+    let first_line = run.stdout.lines().next().unwrap();
     for needle in [
         "product shop (--product)",
         "version 1.4.2 (--version)",
@@ -51,7 +51,7 @@ fn first_output_line_names_the_source_of_each_value() {
         "status completed (--status)",
         "key sk_demo_1001_… (VERSIONER_API_KEY)",
     ] {
-        assert!(first.contains(needle), "{needle}: {first}");
+        assert!(first_line.contains(needle), "{needle}: {first_line}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! SIGKILL at any moment of writing, delivering and setting aside: afterwards every event is in the spool or at the server.
+//! SIGKILL at any moment of spooling, delivering or setting aside: afterwards every event is on disk or at the server.
 
 use crate::support::{Versioner, lenient};
 use std::collections::BTreeSet;
@@ -23,20 +23,21 @@ fn end_of(version: &str) -> [&str; 10] {
     ]
 }
 
-/// Starts a call, and kills it within `most`. Gives its exit code, if it was faster.
+/// Starts a call and kills it at a random moment within `limit`. Returns its exit code if it ended before that.
 fn kill_within<'a>(
     call: &Versioner,
     args: impl IntoIterator<Item = &'a str>,
     rng: &mut fastrand::Rng,
-    most: Duration,
+    limit: Duration,
 ) -> Option<i32> {
     let mut child = call.command_with(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(most.mul_f64(rng.f64()));
+    std::thread::sleep(limit.mul_f64(rng.f64()));
     child.kill().unwrap();
     child.wait().unwrap().code()
 }
 
-fn names(directory: &Path, suffix: &str) -> BTreeSet<String> {
+/// The names of the files in `directory` that end in `suffix`.
+fn file_names(directory: &Path, suffix: &str) -> BTreeSet<String> {
     let Ok(entries) = fs::read_dir(directory) else { return BTreeSet::new() };
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -44,13 +45,14 @@ fn names(directory: &Path, suffix: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// How long a call takes here, so that the kills fall into it whatever the machine: three times one that is left alone.
-fn span(call: &Versioner, args: &[&str]) -> Duration {
+/// 1.5 times the duration of a call on this machine: a random moment within it usually falls into the call.
+fn kill_limit(call: &Versioner, args: &[&str]) -> Duration {
     let started = std::time::Instant::now();
     call.command_with(args).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     started.elapsed() * 3 / 2
 }
 
+/// The versions of the recorded events, in order.
 fn delivered(sandbox: &Sandbox) -> Vec<String> {
     let recorded = sandbox.requests().into_iter().filter(|request| request.reply_status == Some(201));
     recorded.map(|request| request.json()["version"].as_str().unwrap().to_owned()).collect()
@@ -63,22 +65,26 @@ fn sigkill_while_spooling_loses_no_event() {
     let state = call.dir.path().join("state/versioner");
     let mut rng = fastrand::Rng::with_seed(1);
     sandbox.script([Reply::status(503)]);
-    let span = span(&call, &end_of("0"));
-    let mut promised = vec!["0".to_owned()];
+    let limit = kill_limit(&call, &end_of("0"));
+    let mut accepted = vec!["0".to_owned()];
     for round in 1..=40 {
-        // One for what is kept already, one for what is new: whatever is not used up is used by a later round.
+        // The next request fails. If this call is killed before it sends one, a later round gets the reply.
         sandbox.script([Reply::status(503)]);
         let version = round.to_string();
-        if kill_within(&call, end_of(&version), &mut rng, span) == Some(0) {
-            promised.push(version);
+        if kill_within(&call, end_of(&version), &mut rng, limit) == Some(0) {
+            accepted.push(version);
         }
     }
-    // What is scripted still is used up on the way.
-    let flushed = (0..100).any(|_| call.again(["flush"]).code == 0);
-    assert!(flushed && names(&state.join("spool"), ".json").is_empty());
-    assert!(names(&state.join("set-aside"), "").is_empty(), "torn: {:?}", names(&state.join("set-aside"), ""));
+    // The first flushes use up the scripted failures that are left.
+    let flushed = (0..100).any(|_| call.run_with(["flush"]).code == 0);
+    assert!(flushed && file_names(&state.join("spool"), ".json").is_empty());
+    assert!(
+        file_names(&state.join("set-aside"), "").is_empty(),
+        "truncated: {:?}",
+        file_names(&state.join("set-aside"), "")
+    );
     let delivered = delivered(&sandbox);
-    assert!(promised.iter().all(|version| delivered.contains(version)), "{promised:?}: {delivered:?}");
+    assert!(accepted.iter().all(|version| delivered.contains(version)), "{accepted:?}: {delivered:?}");
 }
 
 #[test]
@@ -90,26 +96,26 @@ fn sigkill_while_delivering_loses_no_event() {
     sandbox.script([Reply::status(503).times(40)]);
     let versions: Vec<String> = (0..40).map(|version| version.to_string()).collect();
     for version in &versions {
-        assert_eq!(call.again(end_of(version)).code, 0);
+        assert_eq!(call.run_with(end_of(version)).code, 0);
     }
-    assert_eq!(names(&spool, ".json").len(), 40);
+    assert_eq!(file_names(&spool, ".json").len(), 40);
     let mut kills = 0;
-    while kills < 40 && !names(&spool, ".json").is_empty() {
-        // Just long enough for an event or two.
+    while kills < 40 && !file_names(&spool, ".json").is_empty() {
+        // Long enough to deliver an event or two.
         kill_within(&call, ["flush"], &mut rng, Duration::from_millis(25));
         kills += 1;
         let at_server: BTreeSet<String> = delivered(&sandbox).into_iter().collect();
-        assert!(at_server.len() + names(&spool, ".json").len() >= versions.len(), "lost after {kills} kills");
+        assert!(at_server.len() + file_names(&spool, ".json").len() >= versions.len(), "lost after {kills} kills");
     }
-    assert_eq!(call.again(["flush"]).code, 0);
-    // At least once, and the first time in order.
-    let mut first = Vec::new();
+    assert_eq!(call.run_with(["flush"]).code, 0);
+    // Each event is delivered at least once, and the first deliveries are in order.
+    let mut first_deliveries = Vec::new();
     for version in delivered(&sandbox) {
-        if !first.contains(&version) {
-            first.push(version);
+        if !first_deliveries.contains(&version) {
+            first_deliveries.push(version);
         }
     }
-    assert_eq!(first, versions);
+    assert_eq!(first_deliveries, versions);
 }
 
 #[test]
@@ -120,19 +126,19 @@ fn sigkill_while_setting_aside_loses_no_event() {
     let mut rng = fastrand::Rng::with_seed(3);
     sandbox.script([Reply::status(503).times(20)]);
     for version in 0..20 {
-        assert_eq!(call.again(end_of(&version.to_string())).code, 0);
+        assert_eq!(call.run_with(end_of(&version.to_string())).code, 0);
     }
-    let all = names(&state.join("spool"), ".json");
+    let all = file_names(&state.join("spool"), ".json");
     assert_eq!(all.len(), 20);
     sandbox.script([Reply::status(422).times(1_000)]);
     for kill in 0..20 {
         kill_within(&call, ["flush"], &mut rng, Duration::from_millis(25));
-        let aside = names(&state.join("set-aside"), ".json");
-        let kept = names(&state.join("spool"), ".json");
-        assert_eq!(&aside | &kept, all, "after {kill} kills");
-        let reasons = names(&state.join("set-aside"), ".reason");
-        assert!(aside.iter().all(|name| reasons.contains(&format!("{name}.reason"))), "{aside:?}: {reasons:?}");
+        let set_aside = file_names(&state.join("set-aside"), ".json");
+        let spooled = file_names(&state.join("spool"), ".json");
+        assert_eq!(&set_aside | &spooled, all, "after {kill} kills");
+        let reasons = file_names(&state.join("set-aside"), ".reason");
+        assert!(set_aside.iter().all(|name| reasons.contains(&format!("{name}.reason"))), "{set_aside:?}: {reasons:?}");
     }
-    assert_eq!(call.again(["flush"]).code, 0);
-    assert_eq!(names(&state.join("set-aside"), ".json"), all);
+    assert_eq!(call.run_with(["flush"]).code, 0);
+    assert_eq!(file_names(&state.join("set-aside"), ".json"), all);
 }

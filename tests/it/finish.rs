@@ -1,4 +1,4 @@
-//! `versioner finish`: a job closes what it opened, and nothing else.
+//! `versioner finish`: closes the deployments that this job opened, and no others.
 
 use crate::support::{Versioner, last_event, statuses};
 use serde_json::json;
@@ -30,20 +30,25 @@ fn start_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {
 
 #[test]
 fn finish_reports_the_job_status_once() {
-    for (said, sent) in [("success", "completed"), ("failed", "failed"), ("canceled", "aborted")] {
+    for (job_status, expected) in [("success", "completed"), ("failed", "failed"), ("canceled", "aborted")] {
         let sandbox = Sandbox::start();
         let mut job = job(&sandbox).env("VERSIONER_UI_URL", "https://console.example");
-        assert_eq!(job.again(START).code, 0);
-        job = job.env("CI_JOB_STATUS", said);
-        let run = job.again(["finish"]);
-        assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), sent.to_owned()]), "{}", run.all());
+        assert_eq!(job.run_with(START).code, 0);
+        job = job.env("CI_JOB_STATUS", job_status);
+        let run = job.run_with(["finish"]);
+        assert_eq!(
+            (run.code, statuses(&sandbox)),
+            (0, vec!["started".to_owned(), expected.to_owned()]),
+            "{}",
+            run.all()
+        );
         let [first, last] = [0, 1].map(|index| sandbox.requests()[index].json().clone());
         for field in ["product_name", "version", "environment_name", "source_system", "invoke_id"] {
             assert_eq!(first.get(field), last.get(field), "{field}");
         }
         assert!(last["completed_at"].is_string() && last.pointer("/extra_metadata/vi_started_at").is_none(), "{last}");
         assert!(run.stdout.contains("CI_JOB_STATUS"), "{}", run.stdout);
-        let again = job.again(["finish"]);
+        let again = job.run_with(["finish"]);
         assert!(again.code == 0 && again.stdout.contains("nothing is open"), "{}", again.all());
         assert_eq!(sandbox.requests().len(), 2);
     }
@@ -53,30 +58,30 @@ fn finish_reports_the_job_status_once() {
 fn finish_ignores_blocked_rejected_and_ended_deployments() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("CI_JOB_STATUS", "failed");
-    let nothing = |job: &mut Versioner| {
-        let run = job.again(["finish", "--json"]);
+    let assert_nothing_open = |job: &mut Versioner| {
+        let run = job.run_with(["finish", "--json"]);
         assert!(run.code == 0 && run.stderr.contains("nothing is open") && run.stdout == "{}\n", "{}", run.all());
     };
-    nothing(&mut job);
+    assert_nothing_open(&mut job);
     sandbox.script([Reply::status(423).json(json!({"error": "deployment_blocked"}))]);
-    assert_eq!(job.again(START).code, 5);
-    nothing(&mut job);
+    assert_eq!(job.run_with(START).code, 5);
+    assert_nothing_open(&mut job);
     sandbox.script([Reply::status(422)]);
-    assert_eq!(job.again(START).code, 4);
-    nothing(&mut job);
+    assert_eq!(job.run_with(START).code, 4);
+    assert_nothing_open(&mut job);
     for end in ["completed", "failure", "cancelled"] {
-        assert_eq!(job.again(START).code, 0);
+        assert_eq!(job.run_with(START).code, 0);
         let mut args = START;
         args[9] = end;
-        assert_eq!(job.again(args).code, 0);
-        nothing(&mut job);
+        assert_eq!(job.run_with(args).code, 0);
+        assert_nothing_open(&mut job);
     }
     assert_eq!(
-        job.again(["run", "--product", "shop", "--version", "1", "--environment", "production", "--", "/bin/true"])
+        job.run_with(["run", "--product", "shop", "--version", "1", "--environment", "production", "--", "/bin/true"])
             .code,
         0
     );
-    nothing(&mut job);
+    assert_nothing_open(&mut job);
 }
 
 #[test]
@@ -84,16 +89,16 @@ fn open_deployments_are_finished_in_order_of_their_last_start() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox);
     for (environment, version) in [("staging", "2"), ("production", "1"), ("staging", "2")] {
-        // The same deployment, started again, is one.
-        let run = job.again(start_of(environment, version));
+        // Starting the same deployment again does not open a second one.
+        let run = job.run_with(start_of(environment, version));
         assert!(run.code == 0 || run.code == 5, "{}", run.all());
         if run.code == 5 {
             sandbox.script([Reply::status(201).json(json!({"id": "again"}))]);
-            assert_eq!(job.again(start_of(environment, version)).code, 0);
+            assert_eq!(job.run_with(start_of(environment, version)).code, 0);
         }
     }
     sandbox.clear_requests();
-    let run = job.again(["finish", "--status", "cancelled", "--json"]);
+    let run = job.run_with(["finish", "--status", "cancelled", "--json"]);
     assert_eq!(run.code, 0, "{}", run.all());
     let closed: Vec<_> = sandbox.requests().iter().map(|request| request.json()["environment_name"].clone()).collect();
     assert_eq!(closed, ["production", "staging"]);
@@ -103,28 +108,28 @@ fn open_deployments_are_finished_in_order_of_their_last_start() {
 #[test]
 fn finish_ignores_deployments_of_other_jobs_and_keys() {
     let sandbox = Sandbox::start();
-    let mut one = job(&sandbox);
-    assert_eq!(one.again(START).code, 0);
+    let mut job = job(&sandbox);
+    assert_eq!(job.run_with(START).code, 0);
     for (name, value) in [("CI_JOB_ID", "8"), ("VERSIONER_API_KEY", sandbox.other_key())] {
-        one = one.env(name, value);
-        assert!(one.again(["finish", "--status", "failed"]).stdout.contains("nothing is open"), "{name}");
-        one = one.env("CI_JOB_ID", "7").env("VERSIONER_API_KEY", sandbox.key());
+        job = job.env(name, value);
+        assert!(job.run_with(["finish", "--status", "failed"]).stdout.contains("nothing is open"), "{name}");
+        job = job.env("CI_JOB_ID", "7").env("VERSIONER_API_KEY", sandbox.key());
     }
-    assert!(one.again(["finish", "--status", "failed"]).stdout.contains("Recorded"));
+    assert!(job.run_with(["finish", "--status", "failed"]).stdout.contains("Recorded"));
 }
 
 #[test]
 fn finish_without_a_terminal_status_exits_1() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox);
-    job.again(START);
-    let run = job.again(["finish"]);
+    job.run_with(START);
+    let run = job.run_with(["finish"]);
     assert!(run.code == 1 && run.all().contains("--status"), "{}", run.all());
-    let run = job.again(["finish", "--status", "started"]);
+    let run = job.run_with(["finish", "--status", "started"]);
     assert!(run.code == 1 && run.all().contains("which is no end"), "{}", run.all());
     assert_eq!(sandbox.requests().len(), 1);
-    // It is still open.
-    assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
+    // The deployment is still open.
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);
     assert_eq!(last_event(&sandbox)["status"], "failed");
 }
 
@@ -132,11 +137,11 @@ fn finish_without_a_terminal_status_exits_1() {
 fn unrecorded_finish_can_be_repeated() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("VERSIONER_RETRIES", "0");
-    job.again(START);
+    job.run_with(START);
     sandbox.script([Reply::status(503), Reply::status(401)]);
-    assert_eq!(job.again(["finish", "--status", "failed"]).code, 1);
-    assert_eq!(job.again(["finish", "--status", "failed"]).code, 4);
-    assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 1);
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 4);
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);
 }
 
 #[test]
@@ -144,13 +149,13 @@ fn end_carries_the_start_time_when_the_start_was_not_recorded() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("VERSIONER_FAIL_ON_API_ERROR", "false")]);
     sandbox.script([Reply::status(503), Reply::behave(), Reply::fault(Fault::Close)]);
-    assert_eq!(job.again(START).code, 0);
-    assert_eq!(job.again(["finish", "--status", "success"]).code, 0);
+    assert_eq!(job.run_with(START).code, 0);
+    assert_eq!(job.run_with(["finish", "--status", "success"]).code, 0);
     assert!(last_event(&sandbox)["extra_metadata"]["vi_started_at"].is_string(), "{}", last_event(&sandbox));
-    job.again(START);
+    job.run_with(START);
     let mut end = START;
     end[9] = "failed";
-    assert_eq!(job.again(end).code, 0);
+    assert_eq!(job.run_with(end).code, 0);
     assert!(last_event(&sandbox)["extra_metadata"]["vi_started_at"].is_string(), "{}", last_event(&sandbox));
 }
 
@@ -158,9 +163,9 @@ fn end_carries_the_start_time_when_the_start_was_not_recorded() {
 fn command_input_finish_closes_the_deployment() {
     let sandbox = Sandbox::start();
     let mut step = Versioner::github(&sandbox, "started").env("GITHUB_RUN_ATTEMPT", "1");
-    assert_eq!(step.again::<&str>([]).code, 0);
+    assert_eq!(step.run_with::<&str>([]).code, 0);
     let mut step = step.env("INPUT_COMMAND", "finish").env("INPUT_STATUS", "cancelled").without("INPUT_VERSION");
-    let run = step.again::<&str>([]);
+    let run = step.run_with::<&str>([]);
     assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "aborted".to_owned()]), "{}", run.all());
     assert_eq!(run.outputs()["outcome"], "recorded");
 }
@@ -170,13 +175,12 @@ fn finish_closes_a_killed_run() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("PATH", "/usr/bin:/bin");
     let wrap = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
-    let call = job.command_with(wrap.iter().chain(["sh", "-c", "echo ready; exec sleep 300"].iter()));
-    let mut call = call;
-    let mut child = call.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut command = job.command_with(wrap.iter().chain(["sh", "-c", "echo ready; exec sleep 300"].iter()));
+    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
-    // As long as it lives, it closes its deployment itself.
-    let run = job.again(["finish", "--status", "failed"]);
+    // While the run is alive, it reports the end of its deployment itself.
+    let run = job.run_with(["finish", "--status", "failed"]);
     assert!(
         run.stdout.contains("left alone, because another versioner of this job is still at it: 1"),
         "{}",
@@ -184,7 +188,7 @@ fn finish_closes_a_killed_run() {
     );
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(job.again(["finish", "--status", "failed"]).code, 0);
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);
     assert_eq!(statuses(&sandbox), ["started", "failed"]);
 }
 
@@ -198,12 +202,12 @@ fn failed_second_start_leaves_the_first_one_open() {
     for second in [conflict(), Reply::status(401), Reply::status(422)] {
         let sandbox = Sandbox::start();
         let mut job = job(&sandbox);
-        assert_eq!(job.again(START).code, 0);
+        assert_eq!(job.run_with(START).code, 0);
         sandbox.script([second]);
-        assert_ne!(job.again(START).code, 0);
-        let run = job.again(["finish", "--status", "failed"]);
+        assert_ne!(job.run_with(START).code, 0);
+        let run = job.run_with(["finish", "--status", "failed"]);
         assert_eq!((run.code, last_event(&sandbox)["status"].as_str()), (0, Some("failed")), "{}", run.all());
-        assert!(job.again(["finish", "--status", "failed"]).stdout.contains("nothing is open"));
+        assert!(job.run_with(["finish", "--status", "failed"]).stdout.contains("nothing is open"));
     }
 }
 
@@ -222,7 +226,7 @@ fn finish_ignores_a_start_that_is_still_blocked() {
             waiting.kill().unwrap();
             waiting.wait().unwrap();
         }
-        let run = job.again(["finish", "--status", "failed"]);
+        let run = job.run_with(["finish", "--status", "failed"]);
         assert!(run.code == 0 && run.stdout.contains("nothing is open"), "{}", run.all());
         assert_eq!(run.stdout.contains("still at it: 1"), !kill, "{}", run.all());
         waiting.kill().unwrap();
@@ -238,8 +242,8 @@ fn finish_closes_a_start_that_may_have_been_recorded() {
     let mut job = job(&sandbox).env("VERSIONER_RETRIES", "0");
     let mut args = START.to_vec();
     args.extend(["--on-block", "wait", "--poll-interval", "100ms", "--wait-timeout", "1s"]);
-    assert_eq!(job.again(args).code, 5);
-    let run = job.again(["finish", "--status", "failed"]);
+    assert_eq!(job.run_with(args).code, 5);
+    let run = job.run_with(["finish", "--status", "failed"]);
     assert!(!run.stdout.contains("nothing is open"), "{}", run.all());
 }
 
@@ -247,9 +251,9 @@ fn finish_closes_a_start_that_may_have_been_recorded() {
 fn blocked_finish_does_not_wait() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("VERSIONER_ON_BLOCK", "wait");
-    assert_eq!(job.again(START).code, 0);
+    assert_eq!(job.run_with(START).code, 0);
     sandbox.script([conflict().times(99)]);
-    assert_eq!(job.again(["finish", "--status", "failed"]).code, 5);
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 5);
     assert_eq!(sandbox.requests().len(), 2);
 }
 
@@ -258,7 +262,7 @@ fn finish_with_nothing_open_keeps_earlier_outputs() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("CI_JOB_STATUS", "success");
     assert_eq!(
-        job.again(["run", "--product", "shop", "--version", "1", "--environment", "production", "--", "/bin/true"])
+        job.run_with(["run", "--product", "shop", "--version", "1", "--environment", "production", "--", "/bin/true"])
             .code,
         0
     );
@@ -273,13 +277,13 @@ fn finish_with_nothing_open_keeps_earlier_outputs() {
 fn ci_job_status_overrides_the_status_variable() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("VERSIONER_STATUS", "completed");
-    assert_eq!(job.again(START).code, 0);
+    assert_eq!(job.run_with(START).code, 0);
     job = job.env("CI_JOB_STATUS", "failed");
-    assert_eq!(job.again(["finish"]).code, 0);
+    assert_eq!(job.run_with(["finish"]).code, 0);
     assert_eq!(last_event(&sandbox)["status"], "failed");
-    // Where the CI system tells nothing, it is the setting that it is.
-    assert_eq!(job.again(START).code, 0);
+    // Without a job status from the CI system, the setting applies.
+    assert_eq!(job.run_with(START).code, 0);
     let mut job = job.without("CI_JOB_STATUS");
-    assert_eq!(job.again(["finish"]).code, 0);
+    assert_eq!(job.run_with(["finish"]).code, 0);
     assert_eq!(last_event(&sandbox)["status"], "completed");
 }

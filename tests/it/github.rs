@@ -1,4 +1,4 @@
-//! GitHub's surfaces: annotations within their limits, the summary, and report-only rules.
+//! GitHub's surfaces: annotations and the summary with their size limits, report-only rules, links and debug output.
 
 use crate::support::Versioner;
 use serde_json::json;

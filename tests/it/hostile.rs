@@ -1,10 +1,11 @@
-//! Text that is not ours, and wants to be more than text: in log, annotation, summary and outputs.
+//! Hostile text from the server, the environment and the command line must stay plain text in the log, annotations,
+//! summary and outputs. The API key and credentials in URLs must not appear in any of them.
 
 use crate::support::{Run, Versioner};
 use serde_json::json;
 use versioner_sandbox::{Reply, Sandbox};
 
-/// One of each kind of attack: workflow commands of several systems, terminal escapes, Markdown, HTML, file grammars.
+/// One example of each attack: workflow commands of several systems, terminal escapes, Markdown, HTML, output file syntax.
 const EVIL: &str = "boom\r\n::add-path::/evil\n::set-output name=outcome::recorded\n##[error]forged ##vso[task.setvariable variable=x]y \
     ##teamcity[buildStatus text='x'] \u{1b}[31mred\u{1b}[0m \u{1b}]8;;https://evil.example\u{7}link \u{1b}[0Ksection_start:1:x\r \
     \u{202e}txt\u{2028}::error::x\n# Heading\n[click](https://evil.example) ![i](https://evil.example/i.png) <script>x</script> <img src=x onerror=y> \
@@ -17,7 +18,7 @@ fn assert_harmless(run: &Run, allowed: &[&str]) {
         assert!(!('\u{202a}'..='\u{202e}').contains(&c), "bidirectional control in {text:?}");
     }
     for command in run.commands() {
-        assert!(allowed.contains(&command.name.as_str()), "started {command:?}");
+        assert!(allowed.contains(&command.name.as_str()), "unexpected command {command:?}");
     }
     for marker in ["##[", "##vso[", "##teamcity["] {
         assert!(!text.contains(marker), "{marker} in {text}");
@@ -106,7 +107,7 @@ fn hostile_text_in_the_environment_is_harmless() {
     let run = call().run();
     assert_eq!(run.code, 0, "{}", run.all());
     assert_harmless(&run, &["warning"]);
-    assert_eq!(sandbox.requests()[0].json()["product_name"], EVIL, "what is sent is not changed");
+    assert_eq!(sandbox.requests()[0].json()["product_name"], EVIL, "the value was changed");
     sandbox
         .script([Reply::status(409)
             .json(json!({"error": "deployment_blocked", "details": {"conflicting_deployment_id": "1"}}))]);
@@ -134,17 +135,17 @@ fn echoed_key_is_redacted_in_every_encoding() {
     });
     let encoded = key.replace('_', "%5F");
     let base64 = "c2tfZGVtb18xMDAxXzRmOWMxZTdhYjJkODRjNjA=";
-    let words = format!(
+    let echo = format!(
         "raw {key} hex {hex} HEX {} url {encoded} base64 {base64} joined sk_demo\u{0}_1001",
         hex.to_uppercase()
     );
     let replies = [
-        Reply::status(401).json(json!({"detail": words})),
+        Reply::status(401).json(json!({"detail": echo})),
         Reply::status(423)
-            .json(json!({"message": words, "code": words, "details": {"reason": words, words.as_str(): words}})),
-        Reply::status(201).json(json!({"id": words, "event_id": words})),
+            .json(json!({"message": echo, "code": echo, "details": {"reason": echo, echo.as_str(): echo}})),
+        Reply::status(201).json(json!({"id": echo, "event_id": echo})),
         Reply::status(302).header("Location", &format!("https://x.example/{key}")),
-        Reply::status(503).json(json!({"detail": words})),
+        Reply::status(503).json(json!({"detail": echo})),
     ];
     for reply in replies {
         for json in [&[][..], &["--json"]] {
@@ -169,13 +170,13 @@ fn echoed_key_is_redacted_in_every_encoding() {
 fn misplaced_key_is_not_printed() {
     let sandbox = Sandbox::start();
     let key = sandbox.key().to_owned();
-    let long = format!("{{\"a\":\"{}{key}", "x".repeat(165));
+    let long_metadata = format!("{{\"a\":\"{}{key}", "x".repeat(165));
     let calls = [
         Versioner::shell(&sandbox).args(["track", "build", "--api-key=", &key]),
         Versioner::shell(&sandbox).args(["track", "build", "--fail-on-api-error", &key]),
         Versioner::bare().args([&key]),
         Versioner::bare().args(["track", "build", "--api-key", "abcdefgh-secret", "abcdefgh-secret"]),
-        Versioner::github(&sandbox, "success").env("INPUT_METADATA", &long),
+        Versioner::github(&sandbox, "success").env("INPUT_METADATA", &long_metadata),
         Versioner::github(&sandbox, "success").env("INPUT_API_KEY", "").env("VERSIONER_API_KEY_FILE", &key),
         Versioner::github(&sandbox, "success").env("INPUT_STARTED_AT", &key),
         Versioner::github(&sandbox, "success").env("INPUT_API_URL", &format!("https://{key}/x?y")),

@@ -1,6 +1,6 @@
-//! The program from outside: the real binary, in a cleared environment, against the sandbox server on loopback.
+//! Integration tests: run the real binary in a cleared environment against the sandbox server on loopback.
 //!
-//! `VERSIONER_TEST_BIN` names another binary to test, such as the static one that is shipped.
+//! Set `VERSIONER_TEST_BIN` to test another binary, such as the static one in a release.
 
 #![allow(
     missing_docs,

@@ -1,12 +1,12 @@
-//! What a person sees for each documented code and body, in both shapes: one annotation and a summary.
+//! The annotation and summary for each documented status code and body, with both shapes of block bodies.
 //!
-//! The bodies are those of the API's documentation ("Response Codes").
+//! The bodies come from the "Response Codes" page of the API's documentation.
 
-use crate::support::{Versioner, steady};
+use crate::support::{Versioner, normalize};
 use serde_json::{Value, json};
 use versioner_sandbox::{Reply, Sandbox};
 
-/// The server's clock in all of these: two hours and fourteen minutes before the documented `retry_after`.
+/// The server's time in every reply: 2 h 14 min before the documented `retry_after`.
 const SERVER_DATE: &str = "Mon, 27 Oct 2025 21:46:00 GMT";
 
 fn conflict() -> Value {
@@ -41,8 +41,8 @@ fn invalid() -> Value {
         {"loc": ["body", "environment_name"], "msg": "ensure this value has at most 64 characters", "type": "value_error"}]})
 }
 
-/// Sends a start on GitHub, with `reply` for an answer; gives what a person sees.
-fn seen(reply: Reply, status: &str) -> String {
+/// Sends an event on GitHub, answers it with `reply`, and returns what the user sees.
+fn rendered(reply: Reply, status: &str) -> String {
     let sandbox = Sandbox::start();
     sandbox.script([reply.header("Date", SERVER_DATE).times(9)]);
     let run = Versioner::github(&sandbox, status)
@@ -59,28 +59,28 @@ fn seen(reply: Reply, status: &str) -> String {
         run.summary(),
         run.outputs()
     );
-    steady(&text, &sandbox)
+    normalize(&text, &sandbox)
 }
 
-/// Asserts that both shapes of a block are seen alike, and gives it.
-fn block(status: u16, body: &Value) -> String {
-    let flat = seen(Reply::status(status).json(body.clone()), "started");
-    let wrapped = seen(Reply::status(status).json(json!({"detail": body})), "started");
-    assert_eq!(flat, wrapped, "the shapes are seen differently");
+/// Renders a blocked start, and asserts that both shapes of the body look the same.
+fn rendered_block(status: u16, body: &Value) -> String {
+    let flat = rendered(Reply::status(status).json(body.clone()), "started");
+    let wrapped = rendered(Reply::status(status).json(json!({"detail": body})), "started");
+    assert_eq!(flat, wrapped, "the two shapes look different");
     assert!(flat.starts_with("exit code 5"), "{flat}");
     flat
 }
 
-macro_rules! blocks {
+macro_rules! block_snapshots {
     ($($name:ident: $status:expr, $body:expr;)*) => { $(
         #[test]
         fn $name() {
-            insta::assert_snapshot!(stringify!($name), block($status, &$body));
+            insta::assert_snapshot!(stringify!($name), rendered_block($status, &$body));
         }
     )* };
 }
 
-blocks! {
+block_snapshots! {
     conflict_409: 409, conflict();
     window_423: 423, window();
     approval_428: 428, approval();
@@ -88,16 +88,16 @@ blocks! {
     soak_428: 428, soak();
 }
 
-macro_rules! others {
+macro_rules! reply_snapshots {
     ($($name:ident: $reply:expr;)*) => { $(
         #[test]
         fn $name() {
-            insta::assert_snapshot!(stringify!($name), seen($reply, "started"));
+            insta::assert_snapshot!(stringify!($name), rendered($reply, "started"));
         }
     )* };
 }
 
-others! {
+reply_snapshots! {
     malformed_400: Reply::status(400).json(json!({"detail": "Invalid JSON in request body"}));
     unauthorized_401: Reply::status(401).json(json!({"detail": "Invalid authentication credentials"}));
     forbidden_403: Reply::status(403).json(json!({"detail": "You do not have permission to perform this action"}));
@@ -116,14 +116,14 @@ others! {
 
 #[test]
 fn blocked_end_says_it_has_already_happened() {
-    let text = seen(Reply::status(423).json(window()), "success");
+    let text = rendered(Reply::status(423).json(window()), "success");
     assert!(text.contains("has already happened"), "{text}");
 }
 
 #[test]
 fn past_retry_after_falls_back_to_window_end() {
     let sandbox = Sandbox::start();
-    // One hour after retry_after, six hours before window_end.
+    // The server's time is one hour after retry_after and six hours before window_end.
     sandbox.script([Reply::status(423).json(window()).header("Date", "Tue, 28 Oct 2025 01:00:00 GMT")]);
     let run = Versioner::github(&sandbox, "started").run();
     insta::assert_snapshot!("window_423_retry_after_past", run.only("error").message);
@@ -132,8 +132,8 @@ fn past_retry_after_falls_back_to_window_end() {
 
 #[test]
 fn documented_blocks_show_their_key_facts() {
-    let said = |status, body: Value, needles: &[&str]| {
-        let text = block(status, &body);
+    let assert_contains = |status, body: Value, needles: &[&str]| {
+        let text = rendered_block(status, &body);
         let (annotation, summary) = text.split_once("SUMMARY").unwrap();
         let summary = unescape(summary);
         for needle in needles {
@@ -141,7 +141,7 @@ fn documented_blocks_show_their_key_facts() {
             assert!(summary.contains(needle), "summary lacks {needle}: {summary}");
         }
     };
-    said(
+    assert_contains(
         409,
         conflict(),
         &[
@@ -153,7 +153,7 @@ fn documented_blocks_show_their_key_facts() {
             "versioner track deployment --product shop --environment production",
         ],
     );
-    said(
+    assert_contains(
         423,
         window(),
         &[
@@ -166,19 +166,20 @@ fn documented_blocks_show_their_key_facts() {
             "in 2 h 14 min",
         ],
     );
-    said(
+    assert_contains(
         428,
         approval(),
         &["requires approval from 2 team leads", "APPROVAL_REQUIRED", "0 of 2", "team-lead", "manager"],
     );
-    said(428, flow(), &["FLOW_VIOLATION", "staging first", "Deploy shop 1.4.2 to staging first"]);
-    said(
+    assert_contains(428, flow(), &["FLOW_VIOLATION", "staging first", "Deploy shop 1.4.2 to staging first"]);
+    assert_contains(
         428,
         soak(),
         &["INSUFFICIENT_SOAK_TIME", "one day in staging", "11.8", "2025-10-28 10:00 UTC", "in 12 h 14 min"],
     );
 }
 
+/// Decodes the numeric character references of the summary.
 fn unescape(html: &str) -> String {
     let mut out = String::new();
     let mut rest = html;

@@ -1,4 +1,4 @@
-//! Networks that misbehave: retries and their pauses, proxies, names that do not resolve.
+//! Network failures: retries and the pauses between them, proxies, host names that do not resolve.
 
 use crate::support::Versioner;
 use std::io::{Read as _, Write as _};
@@ -23,7 +23,7 @@ fn short_retry_after_is_waited_for_and_long_one_fails() {
     sandbox.script([Reply::status(429).header("Retry-After", "1")]);
     let started = std::time::Instant::now();
     assert_eq!(Versioner::deployment(&sandbox, "success").run().code, 0);
-    assert!(started.elapsed().as_secs_f64() >= 1.0, "the pause was not made");
+    assert!(started.elapsed().as_secs_f64() >= 1.0, "did not wait for Retry-After");
 
     let in_an_hour = (jiff::Timestamp::now().as_second() + 3_600).to_string();
     for (name, value) in [
@@ -72,12 +72,12 @@ fn refused_connection_and_unknown_host_are_reported() {
     assert!(unknown.stderr.contains("no-such-host.invalid"), "{}", unknown.stderr);
 }
 
-/// A forward proxy that answers everything with `reply`; gives its address and what it was asked.
+/// Starts a forward proxy that answers every request with `reply`. Returns its address and the requests it received.
 fn proxy(reply: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&asked);
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&received);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -87,12 +87,12 @@ fn proxy(reply: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
             let _ = stream.write_all(reply.as_bytes());
         }
     });
-    (address, asked)
+    (address, received)
 }
 
 #[test]
 fn proxy_error_is_unavailable() {
-    for (reply, url, words) in [
+    for (reply, url, message) in [
         ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "http://api.example", "407"),
         ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "https://api.example", "407"),
         ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "https://api.example", "refused to connect"),
@@ -102,7 +102,7 @@ fn proxy_error_is_unavailable() {
             "403",
         ),
     ] {
-        let (address, asked) = proxy(reply);
+        let (address, received) = proxy(reply);
         let login = format!("http://user:hunter2@{address}");
         let run = Versioner::bare()
             .envs(&[("VERSIONER_API_KEY", "sk_acme_k1_topsecret"), ("HTTPS_PROXY", &login), ("HTTP_PROXY", &login)])
@@ -123,13 +123,13 @@ fn proxy_error_is_unavailable() {
             .run();
         assert_eq!((run.code, run.json()["outcome"].as_str()), (1, Some("unreachable")), "{reply}: {}", run.stderr);
         assert!(
-            run.stderr.contains(&format!("he proxy http://{address}")) && run.stderr.contains(words),
+            run.stderr.contains(&format!("he proxy http://{address}")) && run.stderr.contains(message),
             "{}",
             run.stderr
         );
         assert!(!run.all().contains("hunter2"), "{}", run.all());
-        let asked = asked.lock().unwrap().concat().to_lowercase();
-        assert!(asked.contains("proxy-authorization: basic dxnlcjpodw50zxiy"), "{asked}");
+        let received = received.lock().unwrap().concat().to_lowercase();
+        assert!(received.contains("proxy-authorization: basic dxnlcjpodw50zxiy"), "{received}");
     }
 }
 
@@ -148,10 +148,10 @@ fn api_rejection_through_a_proxy_exits_4() {
 #[test]
 fn loopback_and_no_proxy_hosts_bypass_the_proxy() {
     let sandbox = Sandbox::start();
-    let (address, asked) = proxy("HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n");
+    let (address, received) = proxy("HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n");
     let proxies = [("HTTP_PROXY", address.as_str()), ("http_proxy", &address), ("ALL_PROXY", &address)];
     assert_eq!(Versioner::deployment(&sandbox, "success").envs(&proxies).run().code, 0);
-    let excepted = Versioner::bare()
+    let no_proxy = Versioner::bare()
         .envs(&proxies)
         .envs(&[("VERSIONER_API_KEY", "sk_acme_k1_topsecret"), ("NO_PROXY", "other.example,.invalid")])
         .args([
@@ -168,6 +168,6 @@ fn loopback_and_no_proxy_hosts_bypass_the_proxy() {
             "http://api.invalid",
         ])
         .run();
-    assert_eq!(excepted.code, 1);
-    assert!(asked.lock().unwrap().is_empty());
+    assert_eq!(no_proxy.code, 1);
+    assert!(received.lock().unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Outputs outside GitHub: a file of lines, JSON, and streams that are closed.
+//! Outputs outside GitHub: the output file, JSON, and a closed or full stdout.
 
 use crate::support::{Versioner, read};
 use proptest::prelude::*;
@@ -11,8 +11,8 @@ use versioner_sandbox::{Reply, Sandbox};
 #[test]
 fn output_file_with_hostile_values_is_safe_to_source() {
     let sandbox = Sandbox::start();
-    let evil = "it's $(touch pwned) `touch pwned`; touch pwned\nVERSIONER_OUTCOME=recorded";
-    sandbox.script([Reply::status(423).json(json!({"code": "X\nY=1", "message": evil}))]);
+    let hostile = "it's $(touch pwned) `touch pwned`; touch pwned\nVERSIONER_OUTCOME=recorded";
+    sandbox.script([Reply::status(423).json(json!({"code": "X\nY=1", "message": hostile}))]);
     let call = Versioner::deployment(&sandbox, "started");
     let path = call.file("out.env", "EARLIER=1");
     let call = call.args(["--output-file", &path]);
@@ -79,7 +79,7 @@ proptest! {
         let earlier = if before.is_empty() { "" } else { "1" };
         prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{earlier}|blocked|{message}"));
         prop_assert!(output.stderr.is_empty() && std::fs::read_dir(dir.path()).unwrap().count() == 1);
-        // And whoever reads it line by line finds one variable in each.
+        // A reader that parses it line by line finds one variable per line.
         let lines = read(&path);
         prop_assert_eq!(lines.lines().filter(|line| line.starts_with("VERSIONER_")).count(), 2, "{}", lines);
     }

@@ -1,4 +1,4 @@
-//! The README against the program: every setting with its default, every alias, every output, every exit code.
+//! Checks the README against the program: settings with aliases and defaults, outputs, and the steps for Jenkins.
 
 use crate::support::{Versioner, read};
 use std::path::Path;
@@ -9,7 +9,7 @@ fn readme() -> String {
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
 }
 
-/// The rows of the table under `heading`, cell by cell.
+/// The cells of each row of the table under `heading`.
 fn table(heading: &str) -> Vec<Vec<String>> {
     let readme = readme();
     let section = readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
@@ -18,13 +18,14 @@ fn table(heading: &str) -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-fn words(cell: &str) -> Vec<String> {
+/// The text in backticks in a table cell.
+fn code_spans(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]
 fn readme_lists_every_setting() {
-    let mut documented: Vec<String> = table("Settings").iter().flat_map(|row| words(&row[0])).collect();
+    let mut documented: Vec<String> = table("Settings").iter().flat_map(|row| code_spans(&row[0])).collect();
     let mut known: Vec<String> = SETTINGS.iter().flat_map(|setting| setting.names()).map(str::to_owned).collect();
     documented.sort();
     known.sort();
@@ -36,30 +37,30 @@ fn readme_defaults_match_the_program() {
     let sandbox = Sandbox::start();
     let run = Versioner::deployment(&sandbox, "success").run();
     assert_eq!(run.code, 0);
-    let shown = Versioner::shell(&sandbox)
+    let check_output = Versioner::shell(&sandbox)
         .args(["check", "--product", "a", "--environment", "b"])
         .without("VERSIONER_API_URL")
         .args(["--version", "1"])
         .run()
         .stdout;
     for row in table("Settings") {
-        let (name, default) = (&words(&row[0])[0], &row[1]);
-        // A default in code is a value; others are told in words.
-        let Some(value) = words(default).into_iter().next().filter(|_| default.starts_with('`')) else { continue };
+        let (name, default) = (&code_spans(&row[0])[0], &row[1]);
+        // A default in backticks is a literal value. Other defaults are descriptions.
+        let Some(value) = code_spans(default).into_iter().next().filter(|_| default.starts_with('`')) else { continue };
         if name == "metadata" || name == "command" {
             continue;
         }
-        let line = shown
+        let line = check_output
             .lines()
             .find(|line| line.contains(&format!("  {name} ")))
-            .unwrap_or_else(|| panic!("{name}: {shown}"));
+            .unwrap_or_else(|| panic!("{name}: {check_output}"));
         assert!(line.contains(&format!("  {value}  (default)")), "{line}, README: {default}");
     }
 }
 
 #[test]
 fn readme_lists_every_output() {
-    let documented: Vec<String> = table("Outputs").iter().flat_map(|row| words(&row[0])).collect();
+    let documented: Vec<String> = table("Outputs").iter().flat_map(|row| code_spans(&row[0])).collect();
     let sandbox = Sandbox::start();
     for status in ["started", "started"] {
         let outputs =
@@ -70,7 +71,7 @@ fn readme_lists_every_output() {
     }
 }
 
-/// The lines of shell that the README hands to Jenkins' `sh`.
+/// The shell commands of the `sh '…'` steps in the README's section on Jenkins.
 #[cfg(unix)]
 fn jenkins_steps() -> Vec<String> {
     let readme = readme();
@@ -107,7 +108,7 @@ fn readme_jenkins_steps_report_the_job_result() {
         let path = format!("{}:/usr/bin:/bin", tools.path().display());
         let plain = call.command();
         for line in lines {
-            // As Jenkins' `sh` step does.
+            // Like Jenkins' `sh` step.
             let mut step = std::process::Command::new("/bin/sh");
             step.args(["-xe", "-c", line]).env_clear().env("PATH", &path).current_dir(call.dir.path());
             step.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));

@@ -1,12 +1,11 @@
-//! Refusals, blocks and failures: how many requests, which exit code, which outcome, and that nothing is called
-//! recorded that is not.
+//! Rejections, blocks and unavailability: number of requests, exit code and outcome, and no message that claims success.
 
 use crate::support::Versioner;
 use serde_json::json;
 use versioner_sandbox::{Fault, Reply, Sandbox};
 
-/// Words that would claim success.
-const CLAIMS: [&str; 3] = ["Recorded:", "tracked", "successfully"];
+/// Text that would claim success.
+const SUCCESS_CLAIMS: [&str; 3] = ["Recorded:", "tracked", "successfully"];
 
 struct Case {
     name: &'static str,
@@ -88,7 +87,7 @@ fn each_reply_has_its_exit_code_outcome_and_number_of_requests() {
             assert_eq!(sandbox.requests().len(), requests, "{name}: {}", run.stderr);
             assert_eq!(run.json()["outcome"], outcome, "{name}");
             assert_eq!(run.json()["attempts"], requests, "{name}");
-            for claim in CLAIMS {
+            for claim in SUCCESS_CLAIMS {
                 assert!(!run.all().contains(claim), "{name} claims success: {}", run.all());
             }
             if outcome != "blocked" && setting == "false" {
@@ -148,7 +147,7 @@ fn immutable_version_names_the_sent_commit_and_the_fix() {
     for needle in ["already exists with different SHA", &"b".repeat(40), "--scm-sha", "scm_sha to none"] {
         assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
     }
-    assert_eq!(call("none").code, 0, "the advice works");
+    assert_eq!(call("none").code, 0, "the suggested fix does not work");
 }
 
 #[test]

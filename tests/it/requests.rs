@@ -1,11 +1,11 @@
-//! What goes over the wire, for one environment of each system.
+//! The requests that are sent: bodies on GitHub, GitLab, Jenkins and in a plain checkout, headers, and precedence.
 
 use crate::support::{SHA, Versioner};
 use serde_json::Value;
 use versioner_sandbox::Sandbox;
 
-/// The only request's body, with the time of the call made steady.
-fn sent(sandbox: &Sandbox) -> Value {
+/// The body of the only request, with the time of the call replaced.
+fn request_body(sandbox: &Sandbox) -> Value {
     let requests = sandbox.requests();
     assert_eq!(requests.len(), 1, "{requests:?}");
     let mut body = requests[0].json().clone();
@@ -13,11 +13,11 @@ fn sent(sandbox: &Sandbox) -> Value {
         assert!(time.as_str().unwrap().ends_with('Z'));
         *time = "[now]".into();
     }
-    assert_no_empty_field(&body);
+    assert_no_empty_fields(&body);
     body
 }
 
-fn assert_no_empty_field(body: &Value) {
+fn assert_no_empty_fields(body: &Value) {
     for (name, value) in body.as_object().unwrap() {
         assert!(!value.is_null() && value != "" && *value != serde_json::json!({}), "{name} is empty");
     }
@@ -63,7 +63,7 @@ const JENKINS: &[(&str, &str)] = &[
 fn snapshot(name: &str, call: &Versioner, sandbox: &Sandbox) {
     let run = call.run();
     assert_eq!(run.code, 0, "{}", run.all());
-    let body = sent(sandbox);
+    let body = request_body(sandbox);
     assert!(!body.to_string().contains("SECRETTOKEN"));
     insta::assert_snapshot!(name, serde_json::to_string_pretty(&body).unwrap());
 }
@@ -184,7 +184,7 @@ fn setting_sources_follow_their_precedence() {
             "{unset:?}"
         );
     }
-    // With a subcommand, INPUT_ variables are somebody else's.
+    // With a subcommand, INPUT_ variables are not read: they belong to another Action.
     let tracked =
         Versioner::deployment(&sandbox, "success").env("INPUT_PRODUCT", "other").env("VERSIONER_PRODUCT", "own");
     assert_eq!(product(tracked), "shop");
@@ -230,14 +230,14 @@ fn user_metadata_overrides_detected_metadata() {
 fn non_utf8_variable_is_an_error_only_if_it_is_used() {
     use std::os::unix::ffi::OsStrExt as _;
     let sandbox = Sandbox::start();
-    let broken = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    let not_utf8 = std::ffi::OsStr::from_bytes(b"\xff\xfe");
     let call = Versioner::github(&sandbox, "success");
     let status =
-        call.command().env("GITHUB_ACTOR", broken).env(broken, "x").env("INPUT_OTHER", broken).status().unwrap();
+        call.command().env("GITHUB_ACTOR", not_utf8).env(not_utf8, "x").env("INPUT_OTHER", not_utf8).status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert_eq!(sandbox.requests()[0].json()["product_name"], "shop");
-    // A setting that cannot be read is no default: a failure would be reported as a success.
-    let output = call.command().env_remove("INPUT_STATUS").env("VERSIONER_STATUS", broken).output().unwrap();
+    // An unreadable setting must not fall back to its default: a failure would be reported as a success.
+    let output = call.command().env_remove("INPUT_STATUS").env("VERSIONER_STATUS", not_utf8).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains("status (from VERSIONER_STATUS) holds bytes that are not UTF-8"), "{stdout}");

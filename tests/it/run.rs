@@ -1,4 +1,5 @@
-//! `versioner run` with real commands that end by themselves: what they get, how they end, and what is reported.
+//! `versioner run` with real commands that end without a signal from outside: their streams, arguments and environment,
+//! the exit code, and what is reported.
 
 use crate::support::{Versioner, last_event, statuses};
 use serde_json::json;
@@ -6,6 +7,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use versioner_sandbox::{Fault, Reply, Sandbox};
 
+/// `versioner run -- sh -c SCRIPT`.
 fn shell(sandbox: &Sandbox, script: &str) -> Versioner {
     Versioner::wrap(sandbox, ["sh", "-c", script])
 }
@@ -18,7 +20,7 @@ fn command_result_is_reported_with_its_exit_code() {
         ("exit 255", 255, "failed"),
         ("kill -KILL $$", 137, "failed"),
         ("kill -SEGV $$", 139, "failed"),
-        // Nobody signals us within the second after it.
+        // The command died of a signal, but none came to versioner within a second: failed, not aborted.
         ("kill -TERM $$", 143, "failed"),
         ("trap 'exit 0' TERM; kill -TERM $$", 0, "completed"),
     ] {
@@ -30,7 +32,7 @@ fn command_result_is_reported_with_its_exit_code() {
         assert_eq!(last["extra_metadata"]["exit_code"], code, "{script}: {last}");
         assert!(last["extra_metadata"]["deployment_duration_seconds"].is_number(), "{last}");
         assert!(last["completed_at"].is_string() && last["extra_metadata"].get("vi_started_at").is_none(), "{last}");
-        assert_eq!(run.stdout, "", "stdout is the command's");
+        assert_eq!(run.stdout, "", "something other than the command wrote to stdout");
     }
 }
 
@@ -39,17 +41,17 @@ fn command_that_cannot_start_exits_126_or_127() {
     let sandbox = Sandbox::start();
     let call = Versioner::wrap(&sandbox, ["no-such-program"]);
     let plain = call.file("plain.txt", "hello\n");
-    for (words, code, hint) in [
+    for (command, code, hint) in [
         (vec!["no-such-program"], 127, "on the PATH"),
         (vec!["./no/such/path", "arg"], 127, "on the PATH"),
         (vec![plain.as_str()], 126, "chmod +x"),
         (vec!["/"], 126, "chmod +x"),
     ] {
         sandbox.clear_requests();
-        let run = Versioner::wrap(&sandbox, &words).run();
-        assert_eq!(run.code, code, "{words:?}: {}", run.all());
+        let run = Versioner::wrap(&sandbox, &command).run();
+        assert_eq!(run.code, code, "{command:?}: {}", run.all());
         assert!(run.stderr.contains("could not be started") && run.stderr.contains(hint), "{}", run.stderr);
-        assert_eq!(statuses(&sandbox), ["started", "failed"], "{words:?}");
+        assert_eq!(statuses(&sandbox), ["started", "failed"], "{command:?}");
         assert_eq!(last_event(&sandbox)["extra_metadata"]["exit_code"], code);
     }
 }
@@ -90,7 +92,7 @@ fn hundred_megabytes_of_output_arrive_unchanged() {
 #[test]
 fn unusual_arguments_arrive_unchanged() {
     let sandbox = Sandbox::start();
-    let words = [
+    let arguments = [
         "",
         " ",
         "a b",
@@ -108,8 +110,8 @@ fn unusual_arguments_arrive_unchanged() {
         "%s",
         "::error::",
     ];
-    let run = Versioner::wrap(&sandbox, ["printf", "%s\\0"].iter().chain(words.iter())).run();
-    assert_eq!((run.code, run.stdout), (0, words.map(|word| format!("{word}\0")).concat()));
+    let run = Versioner::wrap(&sandbox, ["printf", "%s\\0"].iter().chain(arguments.iter())).run();
+    assert_eq!((run.code, run.stdout), (0, arguments.map(|argument| format!("{argument}\0")).concat()));
 }
 
 #[test]
@@ -118,18 +120,18 @@ fn command_environment_lacks_only_our_key_and_inputs() {
     let large = "x".repeat(64 * 1024);
     let call = Versioner::wrap(&sandbox, ["env", "-0"]).envs(&[
         ("LARGE", &large),
-        ("INPUT_PRODUCT", "theirs"),
-        ("INPUT_ANY-THING", "theirs"),
+        ("INPUT_PRODUCT", "other"),
+        ("INPUT_ANY-THING", "other"),
         ("VERSIONER_RUN", "exit 3"),
         ("VERSIONER_UI_URL", "https://console.example"),
     ]);
     let run = call.run();
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let seen = |name: &str| run.stdout.split('\0').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
-    assert_eq!(seen("LARGE"), Some(large.as_str()));
-    assert_eq!(seen("VERSIONER_UI_URL"), Some("https://console.example"));
-    for gone in ["VERSIONER_API_KEY", "VERSIONER_RUN", "INPUT_PRODUCT", "INPUT_ANY-THING"] {
-        assert_eq!(seen(gone), None, "{gone}");
+    let value_of = |name: &str| run.stdout.split('\0').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+    assert_eq!(value_of("LARGE"), Some(large.as_str()));
+    assert_eq!(value_of("VERSIONER_UI_URL"), Some("https://console.example"));
+    for removed in ["VERSIONER_API_KEY", "VERSIONER_RUN", "INPUT_PRODUCT", "INPUT_ANY-THING"] {
+        assert_eq!(value_of(removed), None, "{removed}");
     }
     assert!(!run.stdout.contains(sandbox.key()));
 }
@@ -137,12 +139,12 @@ fn command_environment_lacks_only_our_key_and_inputs() {
 #[test]
 fn keep_api_key_passes_the_key_to_the_command() {
     let sandbox = Sandbox::start();
-    let shown = |call: Versioner| call.env("PATH", "/usr/bin:/bin").run().stdout;
+    let stdout = |call: Versioner| call.env("PATH", "/usr/bin:/bin").run().stdout;
     let print = "printf %s \"$VERSIONER_API_KEY\"";
-    assert_eq!(shown(shell(&sandbox, print).env("VERSIONER_KEEP_API_KEY", "yes")), sandbox.key());
+    assert_eq!(stdout(shell(&sandbox, print).env("VERSIONER_KEEP_API_KEY", "yes")), sandbox.key());
     let action = Versioner::github(&sandbox, "auto").env("INPUT_RUN", print).env("INPUT_KEEP_API_KEY", "true");
-    assert_eq!(shown(action), sandbox.key());
-    assert_eq!(shown(Versioner::github(&sandbox, "auto").env("INPUT_RUN", print)), "");
+    assert_eq!(stdout(action), sandbox.key());
+    assert_eq!(stdout(Versioner::github(&sandbox, "auto").env("INPUT_RUN", print)), "");
 }
 
 #[test]
@@ -151,9 +153,9 @@ fn background_process_is_left_running() {
     let call = shell(&sandbox, "sleep 300 >/dev/null 2>&1 & echo $!");
     let run = call.run();
     assert_eq!(run.code, 0);
-    let daemon = run.stdout.trim();
-    let alive = Command::new("kill").args(["-0", daemon]).status().unwrap().success();
-    assert!(Command::new("kill").args(["-KILL", daemon]).status().unwrap().success());
+    let pid = run.stdout.trim();
+    let alive = Command::new("kill").args(["-0", pid]).status().unwrap().success();
+    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
     assert!(alive);
 }
 
@@ -162,7 +164,7 @@ fn closed_stdout_keeps_the_exit_code() {
     let sandbox = Sandbox::start();
     let run = shell(&sandbox, "exec >&-; echo lost; exit 0").run();
     assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "completed".to_owned()]));
-    // Our own, closed from the start.
+    // versioner's own stdout and stderr, closed before it starts.
     let call = shell(&sandbox, "exit 3");
     let program = crate::support::binary();
     let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().unwrap().replace('\'', r"'\''"));
@@ -190,7 +192,7 @@ fn command_does_not_run_unless_the_gate_passes() {
         (&[], vec![Reply::status(503).times(9)], 1),
         (&["--require-gate", lenient], vec![Reply::status(503).times(9)], 1),
         (&["--require-gate", lenient], vec![Reply::status(401)], 4),
-        // What has been blocked once is never excused.
+        // Once blocked, an API error does not open the gate, even with fail_on_api_error=false.
         (
             &["--on-block", "wait", "--wait-timeout", "1s", "--poll-interval", "100ms", lenient],
             vec![Reply::status(423).json(block), Reply::fault(Fault::Close).times(99)],
@@ -207,16 +209,16 @@ fn command_does_not_run_unless_the_gate_passes() {
             call.run()
         };
         assert_eq!(run.code, i32::from(code), "{flags:?}: {}", run.all());
-        assert!(!call.dir.path().join("ran").exists(), "{flags:?}: it ran");
-        // What the server may have recorded without our hearing of it is taken back.
-        let taken_back = usize::from(flags.contains(&"wait"));
-        assert_eq!(statuses(&sandbox).iter().filter(|status| *status != "started").count(), taken_back, "{flags:?}");
+        assert!(!call.dir.path().join("ran").exists(), "{flags:?}: the command ran");
+        // A `started` that the server may have recorded without our knowledge gets an `aborted`.
+        let aborted = usize::from(flags.contains(&"wait"));
+        assert_eq!(statuses(&sandbox).iter().filter(|status| *status != "started").count(), aborted, "{flags:?}");
         assert!(run.stderr.contains("the command was not run"), "{}", run.stderr);
         assert!(!run.all().contains("The job goes on"), "{}", run.all());
-        // Nothing is left that a later call would close.
-        let again = call.again(["finish", "--status", "failed"]);
+        // `finish` finds nothing open, except after a `started` that may have been recorded.
+        let finish = call.run_with(["finish", "--status", "failed"]);
         let open = code == 1;
-        assert_eq!(again.all().contains("nothing is open"), !open, "{flags:?}: {}", again.all());
+        assert_eq!(finish.all().contains("nothing is open"), !open, "{flags:?}: {}", finish.all());
     }
 }
 
@@ -255,21 +257,21 @@ fn script_runs_under_bash_or_sh_and_stops_at_the_first_error() {
             ("RUNNER_TEMP", temp.path().to_str().unwrap()),
         ]);
         let run = call.run();
-        let left: Vec<_> = temp.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(left.iter().all(|name| name == "versioner"), "{left:?}");
+        let files: Vec<_> = temp.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(files.iter().all(|name| name == "versioner"), "{files:?}");
         run
     };
     let path = "/usr/bin:/bin";
-    let of_script = run("stat -c %a \"$0\"\n[[ -n ${BASH_VERSION} ]] && echo \"bash $-\"\n", path);
-    assert!(of_script.stdout.starts_with("600\nbash ") && of_script.stdout.contains('e'), "{}", of_script.all());
+    let bash = run("stat -c %a \"$0\"\n[[ -n ${BASH_VERSION} ]] && echo \"bash $-\"\n", path);
+    assert!(bash.stdout.starts_with("600\nbash ") && bash.stdout.contains('e'), "{}", bash.all());
     assert_eq!(run("false\necho after", path).stdout, "");
     assert_eq!(run("false | true\necho after", path).code, 1);
     assert_eq!(run("exit 42", path).code, 42);
-    // Where there is no bash.
+    // Without bash, the script runs under sh.
     let tools = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/bin/sh", tools.path().join("sh")).unwrap();
-    let plain = run("false\necho after", tools.path().to_str().unwrap());
-    assert_eq!((plain.code, plain.stdout.as_str()), (1, ""), "{}", plain.all());
+    let sh = run("false\necho after", tools.path().to_str().unwrap());
+    assert_eq!((sh.code, sh.stdout.as_str()), (1, ""), "{}", sh.all());
     assert_eq!(run("echo \"${BASH_VERSION-none}\"", tools.path().to_str().unwrap()).stdout, "none\n");
 }
 
@@ -292,7 +294,7 @@ fn conflicting_options_exit_1() {
     let none = Versioner::shell(&sandbox).args(["run", "--product", "shop"]).run();
     assert!(none.code == 1 && none.all().contains("COMMAND"), "{}", none.all());
     assert_eq!(sandbox.requests().len(), 0);
-    // The name of our own output, which a dotenv report hands to the next job, is no error.
+    // VERSIONER_STATUS is also the name of an output, which a dotenv report passes to the next job. Setting it is no error.
     let run = shell(&sandbox, "exit 0").env("VERSIONER_STATUS", "failed").run();
     assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "completed".to_owned()]));
 }
@@ -300,11 +302,11 @@ fn conflicting_options_exit_1() {
 #[test]
 fn lost_final_event_changes_only_exit_0() {
     let block = || Reply::status(423).json(json!({"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW"}));
-    let refused = || Reply::status(422);
+    let rejected = || Reply::status(422);
     let cases: [(&[&str], &str, Reply, i32); 8] = [
-        (&[], "exit 0", refused(), 4),
-        (&["--fail-on-api-error=false"], "exit 0", refused(), 1),
-        (&[], "exit 3", refused(), 3),
+        (&[], "exit 0", rejected(), 4),
+        (&["--fail-on-api-error=false"], "exit 0", rejected(), 1),
+        (&[], "exit 3", rejected(), 3),
         (&[], "exit 0", block(), 1),
         (&[], "exit 0", Reply::status(503).times(9), 0),
         (&["--spool-dir", "off"], "exit 0", Reply::status(503).times(9), 1),
@@ -318,8 +320,8 @@ fn lost_final_event_changes_only_exit_0() {
         let call = call.args(["run", "--product", "shop", "--version", "1", "--environment", "production"]);
         let run = call.args(flags).args(["--on-block", "wait", "--", "sh", "-c", script]).run();
         assert_eq!(run.code, code, "{flags:?} {script}: {}", run.all());
-        assert_eq!(sandbox.requests().len(), 2, "the last event never waits: {}", run.all());
-        let says_why = run.stderr.contains("error: ") || run.code == 0;
-        assert!(says_why && (run.code == 0 || !run.stderr.contains("The job goes on")), "{}", run.stderr);
+        assert_eq!(sandbox.requests().len(), 2, "the final event waited: {}", run.all());
+        let is_explained = run.stderr.contains("error: ") || run.code == 0;
+        assert!(is_explained && (run.code == 0 || !run.stderr.contains("The job goes on")), "{}", run.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! The spool: what could not be delivered is kept, delivered late, in order, once, and to nobody else.
+//! The spool: undelivered events are stored on disk and delivered late, in order, once, and only with their own key.
 
 use crate::support::{Run, Versioner, last_event, lenient, statuses};
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ fn spool(call: &Versioner) -> PathBuf {
     call.dir.path().join("state/versioner/spool")
 }
 
-fn kept(call: &Versioner) -> Vec<PathBuf> {
+/// The spooled event files, sorted by name.
+fn spooled(call: &Versioner) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(spool(call)) else { return Vec::new() };
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
@@ -40,10 +41,10 @@ fn spooled_end_is_delivered_before_the_next_event() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
-    let run = call.again(end_of("production", "1"));
-    assert_eq!((run.code, kept(&call).len()), (0, 1), "{}", run.all());
+    let run = call.run_with(end_of("production", "1"));
+    assert_eq!((run.code, spooled(&call).len()), (0, 1), "{}", run.all());
     let first = sandbox.requests()[0].clone();
-    for word in [
+    for needle in [
         "Kept for later: shop 1 → production",
         "NOT recorded yet",
         "state/versioner/spool",
@@ -51,10 +52,10 @@ fn spooled_end_is_delivered_before_the_next_event() {
         "versioner flush",
         "503",
     ] {
-        assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
+        assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
     }
-    let run = call.again(end_of("production", "2"));
-    assert_eq!((run.code, kept(&call).len()), (0, 0), "{}", run.all());
+    let run = call.run_with(end_of("production", "2"));
+    assert_eq!((run.code, spooled(&call).len()), (0, 0), "{}", run.all());
     let requests = sandbox.requests();
     let late = requests[1].json();
     assert_eq!((late["version"].as_str(), requests[2].json()["version"].as_str()), (Some("1"), Some("2")));
@@ -81,21 +82,21 @@ fn spooled_event_sets_the_outcome_output() {
 
 #[test]
 fn only_ends_and_builds_with_recoverable_errors_are_spooled() {
-    let fail = |status: u16| Reply::status(status);
+    let reply = |status: u16| Reply::status(status);
     let cases = [
-        (fail(401), "success", true),
-        (fail(403), "failed", true),
-        (fail(404), "cancelled", true),
-        (fail(302), "success", true),
+        (reply(401), "success", true),
+        (reply(403), "failed", true),
+        (reply(404), "cancelled", true),
+        (reply(302), "success", true),
         (Reply::fault(Fault::Close), "success", true),
         (Reply::status(200).body("<html>"), "success", true),
-        (fail(400), "success", false),
-        (fail(422), "success", false),
-        (fail(409), "success", false),
-        (fail(423), "success", false),
-        (fail(503), "started", false),
-        (fail(503), "pending", false),
-        (fail(503), "half-done", false),
+        (reply(400), "success", false),
+        (reply(422), "success", false),
+        (reply(409), "success", false),
+        (reply(423), "success", false),
+        (reply(503), "started", false),
+        (reply(503), "pending", false),
+        (reply(503), "half-done", false),
     ];
     for (reply, status, expected) in cases {
         let sandbox = Sandbox::start();
@@ -103,19 +104,19 @@ fn only_ends_and_builds_with_recoverable_errors_are_spooled() {
         let mut call = lenient(&sandbox);
         let mut args = end_of("production", "1");
         args[9] = status;
-        let run = call.again(args);
-        assert_eq!(kept(&call).len(), usize::from(expected), "{status} {reply:?}: {}", run.all());
+        let run = call.run_with(args);
+        assert_eq!(spooled(&call).len(), usize::from(expected), "{status} {reply:?}: {}", run.all());
         assert_eq!(run.code, if reply.status == Some(423) { 5 } else { 0 }, "{}", run.all());
     }
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(503), Reply::status(503)]);
     let mut call = lenient(&sandbox);
-    assert_eq!(call.again(["track", "build", "--product", "shop", "--version", "1", "--status", "started"]).code, 0);
-    assert_eq!(kept(&call).len(), 1, "a build, whatever its status");
+    assert_eq!(call.run_with(["track", "build", "--product", "shop", "--version", "1", "--status", "started"]).code, 0);
+    assert_eq!(spooled(&call).len(), 1, "a build with status started was not spooled");
     call = call.env("VERSIONER_FAIL_ON_API_ERROR", "true");
     sandbox.script([Reply::status(503)]);
-    let run = call.again(end_of("production", "1"));
-    assert_eq!((run.code, kept(&call).len()), (1, 1), "strict: {}", run.all());
+    let run = call.run_with(end_of("production", "1"));
+    assert_eq!((run.code, spooled(&call).len()), (1, 1), "fail_on_api_error=true: {}", run.all());
 }
 
 #[test]
@@ -123,25 +124,25 @@ fn spooled_events_are_delivered_in_order_per_product_and_environment() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
-    call.again(end_of("production", "1"));
-    // The one kept stays behind, so what follows it does; another environment and a gate do not.
+    call.run_with(end_of("production", "1"));
+    // Version 1 cannot be delivered yet, which holds version 2 back, but not another environment or a `started`.
     sandbox.clear_requests();
     sandbox.script([Reply::status(503)]);
-    let run = call.again(end_of("production", "2"));
-    assert_eq!((run.code, kept(&call).len(), sandbox.requests().len()), (0, 2, 1), "{}", run.all());
+    let run = call.run_with(end_of("production", "2"));
+    assert_eq!((run.code, spooled(&call).len(), sandbox.requests().len()), (0, 2, 1), "{}", run.all());
     assert!(run.stderr.contains("must be delivered first"), "{}", run.stderr);
     sandbox.script([Reply::status(503)]);
-    assert_eq!(call.again(end_of("staging", "1")).code, 0);
+    assert_eq!(call.run_with(end_of("staging", "1")).code, 0);
     assert_eq!(last_event(&sandbox)["environment_name"], "staging");
     sandbox.script([Reply::status(503)]);
     // Version 3 is then in progress, which would block the spooled events of versions 1 and 2.
     sandbox.settings(json!({"check_rules_on": "started"}));
     let mut gate = end_of("production", "3");
     gate[9] = "started";
-    assert_eq!(call.again(gate).code, 0);
+    assert_eq!(call.run_with(gate).code, 0);
     assert_eq!(last_event(&sandbox)["version"], "3");
     sandbox.clear_requests();
-    let run = call.again(["flush"]);
+    let run = call.run_with(["flush"]);
     assert!(run.code == 0 && run.stdout.contains("delivered 2 events; nothing is left"), "{}", run.all());
     let versions: Vec<Value> = sandbox.requests().iter().map(|request| request.json()["version"].clone()).collect();
     assert_eq!(versions, ["1", "2"]);
@@ -152,7 +153,7 @@ fn run_spools_its_end_and_flush_delivers_it() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::fault(Fault::Close)]);
     let mut call = Versioner::shell(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("PATH", "/usr/bin:/bin")]);
-    let run = call.again([
+    let run = call.run_with([
         "run",
         "--product",
         "shop",
@@ -165,18 +166,18 @@ fn run_spools_its_end_and_flush_delivers_it() {
         "-c",
         "exit 9",
     ]);
-    assert_eq!((run.code, kept(&call).len()), (9, 1), "{}", run.all());
+    assert_eq!((run.code, spooled(&call).len()), (9, 1), "{}", run.all());
     sandbox.script([Reply::status(503)]);
-    let run = call.again(["flush", "--json"]);
+    let run = call.run_with(["flush", "--json"]);
     assert_eq!((run.code, &run.json()["outcome"]), (1, &json!("spooled")), "{}", run.all());
-    let content: Value = serde_json::from_slice(&fs::read(&kept(&call)[0]).unwrap()).unwrap();
+    let content: Value = serde_json::from_slice(&fs::read(&spooled(&call)[0]).unwrap()).unwrap();
     assert_eq!((&content["record"]["tries"], &content["format"]), (&json!(2), &json!(1)), "{content}");
-    let run = call.again(["flush", "--json"]);
+    let run = call.run_with(["flush", "--json"]);
     assert_eq!((run.code, &run.json()["outcome"]), (0, &json!("recorded")), "{}", run.all());
     assert_eq!(last_event(&sandbox)["extra_metadata"]["exit_code"], 9);
-    let run = call.again(["flush", "--json"]);
+    let run = call.run_with(["flush", "--json"]);
     assert!(run.code == 0 && run.stdout == "{}\n" && run.stderr.contains("nothing to deliver"), "{}", run.all());
-    assert!(call.again(["finish"]).stdout.contains("nothing is open"));
+    assert!(call.run_with(["finish"]).stdout.contains("nothing is open"));
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn run_deploys_and_spools_its_end_while_the_api_is_down() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Close).times(2)]);
     let mut call = lenient(&sandbox).env("PATH", "/usr/bin:/bin");
-    let run = call.again([
+    let run = call.run_with([
         "run",
         "--product",
         "shop",
@@ -198,7 +199,7 @@ fn run_deploys_and_spools_its_end_while_the_api_is_down() {
     ]);
     assert_eq!((run.code, run.stdout.as_str()), (0, "deployed\n"), "{}", run.all());
     assert!(run.stderr.contains("No rule was asked") && run.stderr.contains("Kept for later"), "{}", run.stderr);
-    assert_eq!(call.again(["flush"]).code, 0);
+    assert_eq!(call.run_with(["flush"]).code, 0);
     let last = last_event(&sandbox);
     assert!(
         last["extra_metadata"]["vi_started_at"].is_string() && last["extra_metadata"]["vi_occurred_at"].is_string(),
@@ -218,11 +219,11 @@ fn spooled_event_that_is_rejected_or_blocked_is_set_aside() {
         let sandbox = Sandbox::start();
         let mut call = lenient(&sandbox);
         sandbox.script([Reply::status(503), reply.clone()]);
-        call.again(end_of("production", "1"));
-        let run = call.again(["flush"]);
-        assert_eq!((run.code, kept(&call).len()), (0, 0), "{reply:?}: {}", run.all());
-        let aside = call.dir.path().join("state/versioner/set-aside");
-        let reasons: Vec<String> = fs::read_dir(&aside)
+        call.run_with(end_of("production", "1"));
+        let run = call.run_with(["flush"]);
+        assert_eq!((run.code, spooled(&call).len()), (0, 0), "{reply:?}: {}", run.all());
+        let set_aside = call.dir.path().join("state/versioner/set-aside");
+        let reasons: Vec<String> = fs::read_dir(&set_aside)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "reason"))
@@ -238,14 +239,14 @@ fn spooled_events_are_not_sent_with_another_key() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
-    call.again(end_of("production", "1"));
+    call.run_with(end_of("production", "1"));
     sandbox.clear_requests();
     call = call.env("VERSIONER_API_KEY", sandbox.other_key());
-    let run = call.again(["flush"]);
-    assert_eq!((run.code, sandbox.requests().len(), kept(&call).len()), (0, 0, 1), "{}", run.all());
+    let run = call.run_with(["flush"]);
+    assert_eq!((run.code, sandbox.requests().len(), spooled(&call).len()), (0, 0, 1), "{}", run.all());
     assert!(run.stdout.contains("1 event of another API key, sk_demo_"), "{}", run.stdout);
-    // Nor does it hold up theirs.
-    let run = call.again(end_of("production", "9"));
+    // The spooled event does not hold back events of the other key.
+    let run = call.run_with(end_of("production", "9"));
     assert!(run.code == 0 && run.stdout.contains("1 event of another API key, sk_demo_"), "{}", run.all());
     assert_eq!(statuses(&sandbox), ["completed"]);
     assert_eq!(last_event(&sandbox)["version"], "9");
@@ -256,47 +257,49 @@ fn forged_truncated_and_newer_files_are_kept_but_not_sent() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     sandbox.script([Reply::status(503)]);
-    call.again(end_of("production", "1"));
+    call.run_with(end_of("production", "1"));
     sandbox.clear_requests();
-    let genuine = fs::read_to_string(&kept(&call)[0]).unwrap();
-    let planted = genuine.replace("\"completed\"", "\"failed\"");
-    assert_ne!(planted, genuine);
+    let original = fs::read_to_string(&spooled(&call)[0]).unwrap();
+    let forged = original.replace("\"completed\"", "\"failed\"");
+    assert_ne!(forged, original);
     let write = |name: &str, content: &str| fs::write(spool(&call).join(name), content).unwrap();
-    write("000000000002-planted.json", &planted);
-    write("000000000003-torn.json", &genuine[..genuine.len() / 2]);
+    write("000000000002-forged.json", &forged);
+    write("000000000003-truncated.json", &original[..original.len() / 2]);
     write("000000000004-newer.json", "{\"format\": 2, \"record\": {}}");
-    let run = call.again(["flush"]);
-    assert_eq!(run.code, 1, "something is left: {}", run.all());
+    let run = call.run_with(["flush"]);
+    assert_eq!(run.code, 1, "the newer file is left: {}", run.all());
     assert!(run.stderr.contains("written by a newer version"), "{}", run.stderr);
     assert_eq!(statuses(&sandbox), ["completed"]);
-    let aside = call.dir.path().join("state/versioner/set-aside");
-    assert!(aside.join("000000000002-planted.json").is_file() && aside.join("000000000003-torn.json").is_file());
-    assert_eq!(kept(&call).len(), 1);
+    let set_aside = call.dir.path().join("state/versioner/set-aside");
+    assert!(
+        set_aside.join("000000000002-forged.json").is_file() && set_aside.join("000000000003-truncated.json").is_file()
+    );
+    assert_eq!(spooled(&call).len(), 1);
 }
 
 #[cfg(unix)]
 #[test]
 fn unusable_spool_dir_exits_1_unless_it_is_off() {
     let sandbox = Sandbox::start();
-    let try_in = |directory: &str| -> Run {
+    let run_with_spool_dir = |directory: &str| -> Run {
         sandbox.script([Reply::status(503)]);
         lenient(&sandbox).env("VERSIONER_SPOOL_DIR", directory).args(end_of("production", "1")).run()
     };
     for directory in ["/proc/self/spool", "/dev/null/spool"] {
-        let run = try_in(directory);
+        let run = run_with_spool_dir(directory);
         assert_eq!(run.code, 1, "{}", run.all());
         assert!(run.stderr.contains("could not be kept") && run.stderr.contains(directory), "{}", run.stderr);
         assert!(run.stderr.contains("spool_dir"), "{}", run.stderr);
     }
-    let off = try_in("off");
+    let off = run_with_spool_dir("off");
     assert!(off.code == 0 && off.stderr.contains("NOT recorded"), "{}", off.all());
-    // Somebody else's.
-    let theirs = tempfile::tempdir().unwrap();
-    fs::create_dir(theirs.path().join("spool")).unwrap();
-    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(theirs.path()).unwrap());
+    // A spool that belongs to another user.
+    let foreign = tempfile::tempdir().unwrap();
+    fs::create_dir(foreign.path().join("spool")).unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(foreign.path()).unwrap());
     if owner == 0 {
-        std::os::unix::fs::chown(theirs.path().join("spool"), Some(65_534), None).unwrap();
-        let run = try_in(theirs.path().to_str().unwrap());
+        std::os::unix::fs::chown(foreign.path().join("spool"), Some(65_534), None).unwrap();
+        let run = run_with_spool_dir(foreign.path().to_str().unwrap());
         assert!(run.code == 1 && run.stderr.contains("belongs to another user"), "{}", run.all());
     }
 }
@@ -306,12 +309,12 @@ fn parallel_flushes_deliver_each_event_once_and_in_order() {
     let sandbox = Sandbox::start();
     let mut call = lenient(&sandbox);
     let versions: Vec<String> = (1..=30).map(|version| version.to_string()).collect();
-    // The first fails at the server, the others stay behind it.
+    // The API cannot take the first event, which holds the others back.
     sandbox.script([Reply::status(503).times(30)]);
     for version in &versions {
-        assert_eq!(call.again(end_of("production", version)).code, 0);
+        assert_eq!(call.run_with(end_of("production", version)).code, 0);
     }
-    assert_eq!(kept(&call).len(), 30);
+    assert_eq!(spooled(&call).len(), 30);
     sandbox.script([]);
     sandbox.clear_requests();
     let children: Vec<_> =
@@ -323,28 +326,28 @@ fn parallel_flushes_deliver_each_event_once_and_in_order() {
     assert_eq!(delivered, versions);
 }
 
-/// Runs the call under `before`, a line of shell that ends in `exec "$@"`.
+/// Runs the call from a shell script, which gets the program and its arguments as `$@`.
 #[cfg(unix)]
-fn under(call: &Versioner, before: &str) -> std::process::Output {
-    let plain = call.command_with(end_of("production", "1"));
-    let mut command = std::process::Command::new("/bin/sh");
-    command.arg("-c").arg(before).arg("sh").arg(plain.get_program()).args(plain.get_args());
-    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").current_dir(call.dir.path()).output().unwrap()
+fn run_from_shell(call: &Versioner, script: &str) -> std::process::Output {
+    let command = call.command_with(end_of("production", "1"));
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.arg("-c").arg(script).arg("sh").arg(command.get_program()).args(command.get_args());
+    shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").current_dir(call.dir.path()).output().unwrap()
 }
 
 #[cfg(unix)]
 #[test]
 fn full_disk_is_reported_and_leaves_no_partial_file() {
     let sandbox = Sandbox::start();
-    let full =
+    let fill_disk =
         "mkdir full && mount -t tmpfs -o size=64k none full && { head -c 1M /dev/zero >full/fill; :; } 2>/dev/null";
     let can_mount =
         std::process::Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success());
-    // Where no namespace is to be had, a limit on what may be written stands in for the disk.
-    let (before, words) = match can_mount {
+    // Without permission to create namespaces, a file size limit takes the place of the full disk.
+    let (script, message) = match can_mount {
         true => (
-            format!("exec unshare -rm sh -c '{full}; \"$@\"; code=$?; ls -A full/spool; exit $code' sh \"$@\""),
+            format!("exec unshare -rm sh -c '{fill_disk}; \"$@\"; code=$?; ls -A full/spool; exit $code' sh \"$@\""),
             "No space left on device",
         ),
         false => (
@@ -354,10 +357,10 @@ fn full_disk_is_reported_and_leaves_no_partial_file() {
     };
     sandbox.script([Reply::status(503)]);
     let call = lenient(&sandbox).env("VERSIONER_SPOOL_DIR", "full");
-    let output = under(&call, &before);
+    let output = run_from_shell(&call, &script);
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
-    assert!(stderr.contains("could not be kept") && stderr.contains(words), "{stderr}");
+    assert!(stderr.contains("could not be kept") && stderr.contains(message), "{stderr}");
     assert!(!stdout.contains(".unfinished") && !stdout.contains(".json"), "{stdout}");
 }
 
@@ -368,23 +371,23 @@ fn key_is_never_written_to_disk() {
         |status: u16| Reply::status(status).json(json!({"detail": format!("bad header: Bearer {}", sandbox.key())}));
     sandbox.script([echo(401), echo(401), echo(422)]);
     let mut call = lenient(&sandbox).env("VERSIONER_METADATA", &format!("{{\"mine\": \"{}\"}}", sandbox.key()));
-    assert_eq!(call.again(end_of("production", "1")).code, 0);
-    assert_eq!(kept(&call).len(), 1);
-    assert_eq!(call.again(["flush"]).code, 1);
-    let no_key = |call: &Versioner| {
+    assert_eq!(call.run_with(end_of("production", "1")).code, 0);
+    assert_eq!(spooled(&call).len(), 1);
+    assert_eq!(call.run_with(["flush"]).code, 1);
+    let assert_no_key = |call: &Versioner| {
         let found =
             std::process::Command::new("grep").args(["-rlF", sandbox.key()]).arg(call.dir.path()).output().unwrap();
         assert_eq!(String::from_utf8(found.stdout).unwrap(), "");
     };
-    no_key(&call);
-    assert_eq!(call.again(["flush"]).code, 0);
+    assert_no_key(&call);
+    assert_eq!(call.run_with(["flush"]).code, 0);
     assert!(call.dir.path().join("state/versioner/set-aside").is_dir());
-    no_key(&call);
+    assert_no_key(&call);
     let mut gate = end_of("production", "2");
     gate[9] = "started";
-    assert_eq!(call.again(gate).code, 0);
+    assert_eq!(call.run_with(gate).code, 0);
     assert!(call.dir.path().join("state/versioner/open").is_dir());
-    no_key(&call);
+    assert_no_key(&call);
 }
 
 #[test]
@@ -393,7 +396,7 @@ fn spooled_event_at_the_metadata_limit_is_delivered() {
     sandbox.script([Reply::status(503)]);
     let metadata = format!("{{\"large\":\"{}\"}}", "x".repeat(100 * 1024 - 12));
     let mut call = lenient(&sandbox).env("VERSIONER_METADATA", &metadata);
-    assert_eq!(call.again(end_of("production", "1")).code, 0);
-    assert_eq!(call.again(["flush"]).code, 0);
+    assert_eq!(call.run_with(end_of("production", "1")).code, 0);
+    assert_eq!(call.run_with(["flush"]).code, 0);
     assert_eq!((statuses(&sandbox).len(), sandbox.requests()[1].reply_status), (2, Some(201)));
 }

@@ -1,4 +1,4 @@
-//! Running the binary, and reading what a CI system would read.
+//! Runs the binary, and parses its output as GitHub's runner does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ pub(crate) fn binary() -> PathBuf {
 
 pub(crate) const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// One call of the binary in an empty directory and an empty environment.
+/// One call of the binary, in its own temporary directory and with only the variables that the test sets.
 pub(crate) struct Versioner {
     pub(crate) dir: tempfile::TempDir,
     env: BTreeMap<String, String>,
     args: Vec<String>,
 }
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -30,15 +30,15 @@ pub(crate) struct Run {
 }
 
 impl Versioner {
-    /// Without anything.
+    /// A call without arguments, key or API address.
     pub(crate) fn bare() -> Self {
         let call = Self { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new(), args: Vec::new() };
-        // What is kept between calls is each test's own.
+        // The spool and the journal must not be shared between tests.
         let state = call.dir.path().join("state").display().to_string();
         call.env("XDG_STATE_HOME", &state)
     }
 
-    /// With key and address of `sandbox` in `VERSIONER_` variables, outside CI.
+    /// A call outside CI, with the key and address of `sandbox` in `VERSIONER_` variables.
     pub(crate) fn shell(sandbox: &Sandbox) -> Self {
         Self::bare().env("VERSIONER_API_KEY", sandbox.key()).env("VERSIONER_API_URL", &sandbox.url())
     }
@@ -60,13 +60,13 @@ impl Versioner {
         Self::shell(sandbox).args(args)
     }
 
-    /// Wraps the command `words` as a deployment of shop 1.4.2 to production, outside CI.
-    pub(crate) fn wrap<S: AsRef<str>>(sandbox: &Sandbox, words: impl IntoIterator<Item = S>) -> Self {
+    /// `versioner run -- COMMAND`: a deployment of shop 1.4.2 to production, outside CI.
+    pub(crate) fn wrap<S: AsRef<str>>(sandbox: &Sandbox, command: impl IntoIterator<Item = S>) -> Self {
         let args = ["run", "--product", "shop", "--version", "1.4.2", "--environment", "production", "--"];
-        Self::shell(sandbox).env("PATH", "/usr/local/bin:/usr/bin:/bin").args(args).args(words)
+        Self::shell(sandbox).env("PATH", "/usr/local/bin:/usr/bin:/bin").args(args).args(command)
     }
 
-    /// As the Action on GitHub calls it: a deployment of octo/shop 1.4.2 to production.
+    /// A call by the GitHub Action: a deployment of octo/shop 1.4.2 to production.
     pub(crate) fn github(sandbox: &Sandbox, status: &str) -> Self {
         let call = Self::bare();
         let file = |name: &str| call.dir.path().join(name).display().to_string();
@@ -114,13 +114,13 @@ impl Versioner {
         self
     }
 
-    /// The same call with other arguments, in the same directory.
-    pub(crate) fn again<S: AsRef<str>>(&mut self, args: impl IntoIterator<Item = S>) -> Run {
+    /// Runs the call with these arguments instead of its own, in the same directory and environment.
+    pub(crate) fn run_with<S: AsRef<str>>(&mut self, args: impl IntoIterator<Item = S>) -> Run {
         self.args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         self.run()
     }
 
-    /// Writes a file into the call's directory and gives its path.
+    /// Writes a file into the call's directory and returns its path.
     pub(crate) fn file(&self, name: &str, content: &str) -> String {
         let path = self.dir.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -128,8 +128,10 @@ impl Versioner {
         path.display().to_string()
     }
 
-    /// Makes a shell script a program in the call's directory. Another process copies it: a file that this one has open
-    /// for writing could not be executed for as long as a test beside this one, which forks at that moment, holds it too.
+    /// Writes an executable shell script into the call's directory.
+    ///
+    /// `install` creates the file. If this process wrote it, a test in another thread could fork at that moment, inherit
+    /// the descriptor that is open for writing, and make executing the script fail with `ETXTBSY`.
     pub(crate) fn program(&self, name: &str, script: &str) {
         let (source, program) = (self.file("source", script), self.file(name, ""));
         let copied = Command::new("install").args(["-m", "755", &source, &program]).status();
@@ -141,7 +143,7 @@ impl Versioner {
         self.command_with(&self.args)
     }
 
-    /// The same call with other arguments.
+    /// Like [`Self::command`], with these arguments instead of the call's own.
     pub(crate) fn command_with<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
         command
@@ -157,7 +159,7 @@ impl Versioner {
         let output = self.command().output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Run {
-            code: output.status.code().expect("ended by itself"),
+            code: output.status.code().expect("not killed by a signal"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
             summary: read(&self.dir.path().join("summary")),
@@ -167,30 +169,30 @@ impl Versioner {
 }
 
 impl Run {
-    /// stdout and stderr.
+    /// stdout, then stderr.
     pub(crate) fn all(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
-    /// What GitHub's runner makes of the output.
+    /// The workflow commands that GitHub's runner finds in the output.
     pub(crate) fn commands(&self) -> Vec<WorkflowCommand> {
         self.all().split(['\n', '\r']).filter_map(WorkflowCommand::parse).collect()
     }
 
-    /// The one annotation of `level`.
+    /// The only annotation of `level`. Panics unless there is exactly one.
     pub(crate) fn only(&self, level: &str) -> WorkflowCommand {
         let commands: Vec<WorkflowCommand> =
             self.commands().into_iter().filter(|command| command.name == level).collect();
-        assert_eq!(commands.len(), 1, "not one {level}: {}", self.all());
+        assert_eq!(commands.len(), 1, "expected one {level}: {}", self.all());
         commands.into_iter().next().unwrap()
     }
 
-    /// The job summary, as GitHub would be given it.
+    /// What the call wrote to `GITHUB_STEP_SUMMARY`.
     pub(crate) fn summary(&self) -> &str {
         &self.summary
     }
 
-    /// The step's outputs, by the runner's grammar.
+    /// The step outputs, parsed from `GITHUB_OUTPUT` as the runner does.
     pub(crate) fn outputs(&self) -> BTreeMap<String, String> {
         parse_file_command(&self.output)
     }
@@ -200,7 +202,7 @@ impl Run {
     }
 }
 
-/// A workflow command as GitHub's runner parses it (actions/runner, `ActionCommand.cs`).
+/// A workflow command, parsed as GitHub's runner does (actions/runner, `ActionCommand.cs`).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WorkflowCommand {
     pub(crate) name: String,
@@ -208,7 +210,7 @@ pub(crate) struct WorkflowCommand {
     pub(crate) message: String,
 }
 
-const KNOWN: [&str; 17] = [
+const COMMAND_NAMES: [&str; 17] = [
     "set-env",
     "add-path",
     "set-output",
@@ -238,7 +240,7 @@ impl WorkflowCommand {
         let rest = line.trim_start().strip_prefix("::")?;
         let (head, message) = rest.split_once("::")?;
         let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-        if !KNOWN.contains(&name.to_lowercase().as_str()) {
+        if !COMMAND_NAMES.contains(&name.to_lowercase().as_str()) {
             return None;
         }
         let unescape = |text: &str| text.replace("%0D", "\r").replace("%0A", "\n");
@@ -259,7 +261,11 @@ impl WorkflowCommand {
         let (_, rest) = line.split_once("##[")?;
         let (head, message) = rest.split_once(']')?;
         let name = head.split(' ').next()?.to_lowercase();
-        KNOWN.contains(&name.as_str()).then(|| Self { name, properties: BTreeMap::new(), message: message.to_owned() })
+        COMMAND_NAMES.contains(&name.as_str()).then(|| Self {
+            name,
+            properties: BTreeMap::new(),
+            message: message.to_owned(),
+        })
     }
 
     pub(crate) fn title(&self) -> &str {
@@ -267,7 +273,7 @@ impl WorkflowCommand {
     }
 }
 
-/// The grammar of `GITHUB_OUTPUT` (actions/runner, `FileCommandManager.cs`). Panics where the runner would fail the step.
+/// Parses `GITHUB_OUTPUT` (actions/runner, `FileCommandManager.cs`). Panics where the runner would fail the step.
 pub(crate) fn parse_file_command(text: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     let mut lines = text.lines();
@@ -292,8 +298,8 @@ pub(crate) fn parse_file_command(text: &str) -> BTreeMap<String, String> {
     pairs
 }
 
-/// `text` with what differs between runs replaced.
-pub(crate) fn steady(text: &str, sandbox: &Sandbox) -> String {
+/// Replaces what differs between test runs, for snapshots.
+pub(crate) fn normalize(text: &str, sandbox: &Sandbox) -> String {
     text.replace(&sandbox.url(), "[api]")
         .replace(&sandbox.url().replace(':', "&#58;").replace('/', "&#47;"), "[api]")
         .replace(env!("CARGO_PKG_VERSION"), "[version]")
@@ -303,17 +309,17 @@ pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// What the events in the sandbox's log say: status, and metadata.
+/// The status of each event that the sandbox received, in order.
 pub(crate) fn statuses(sandbox: &Sandbox) -> Vec<String> {
     sandbox.requests().iter().map(|request| request.json()["status"].as_str().unwrap_or("?").to_owned()).collect()
 }
 
-/// The body of the last event in the sandbox's log.
+/// The body of the last event that the sandbox received.
 pub(crate) fn last_event(sandbox: &Sandbox) -> serde_json::Value {
     sandbox.requests().last().expect("an event").json().clone()
 }
 
-/// Outside CI, where an API that fails is excused, and asked once.
+/// A call outside CI with `fail_on_api_error=false` and no retries.
 pub(crate) fn lenient(sandbox: &Sandbox) -> Versioner {
     Versioner::shell(sandbox).envs(&[("VERSIONER_FAIL_ON_API_ERROR", "false"), ("VERSIONER_RETRIES", "0")])
 }

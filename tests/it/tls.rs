@@ -1,4 +1,4 @@
-//! TLS against a real server with an authority of its own, also through a forward proxy with CONNECT.
+//! TLS to a real server whose certificate comes from a private CA, directly and through a CONNECT proxy.
 
 use crate::support::{Run, Versioner};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -50,7 +50,7 @@ fn ca_file_named_by_a_variable_is_trusted() {
 fn ca_in_ssl_cert_dir_is_trusted() {
     let sandbox = sandbox();
     let call = call(&sandbox);
-    // The name that openssl's c_rehash would give: directories hold certificates under their hashes.
+    // Files in SSL_CERT_DIR are named after the certificate's hash, as `c_rehash` from OpenSSL does.
     let path = call.file("certs/0a1b2c3d.0", sandbox.ca_pem().unwrap());
     let directory = std::path::Path::new(&path).parent().unwrap().display().to_string();
     let run = call.env("SSL_CERT_DIR", &directory).run();
@@ -62,8 +62,8 @@ fn certificate_for_another_host_exits_1() {
     let sandbox = sandbox();
     let call = call(&sandbox);
     let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
-    let elsewhere = sandbox.url().replace("localhost", "127.0.0.2");
-    let run = call.env("VERSIONER_CA_BUNDLE", &path).args(["--api-url", &elsewhere]).run();
+    let other_host = sandbox.url().replace("localhost", "127.0.0.2");
+    let run = call.env("VERSIONER_CA_BUNDLE", &path).args(["--api-url", &other_host]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
 }
 
@@ -79,22 +79,21 @@ fn ca_bundle_without_certificates_exits_1() {
         "{}",
         run.stderr
     );
-    // A file that only some other tool cares about is no error.
     let run = with_ca(&sandbox, "VERSIONER_CA_BUNDLE");
     assert_eq!(run.code, 0, "{}", run.stderr);
 }
 
-/// Whether the process opened the system's store, by its system calls.
 #[test]
 fn system_store_is_opened_only_if_other_roots_do_not_suffice() {
     let sandbox = sandbox();
     let with_bundle = call(&sandbox);
     let path = with_bundle.file("ca.pem", sandbox.ca_pem().unwrap());
     let with_bundle = with_bundle.env("VERSIONER_CA_BUNDLE", &path);
-    assert!(!opens_system_store(&with_bundle), "read although the first roots suffice");
-    assert!(opens_system_store(&call(&sandbox)), "not read although the first roots do not suffice");
+    assert!(!opens_system_store(&with_bundle), "opened although the first roots suffice");
+    assert!(opens_system_store(&call(&sandbox)), "not opened although the first roots do not suffice");
 }
 
+/// Whether the call opens the system's certificate store, according to `strace`.
 fn opens_system_store(call: &Versioner) -> bool {
     let log = call.dir.path().join("strace");
     let plain = call.command();
@@ -113,16 +112,17 @@ fn opens_system_store(call: &Versioner) -> bool {
     crate::support::read(&log).contains("/etc/ssl/certs/ca-certificates.crt")
 }
 
-/// A forward proxy that connects whoever asks to the sandbox, whatever host was named.
+/// Starts a CONNECT proxy that connects every client to `to`, whatever host it asks for. Returns its address and the
+/// request lines it receives.
 fn connect_proxy(to: std::net::SocketAddr) -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (asked, log) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut client = stream.unwrap();
             let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
-            asked.send(lines.next().unwrap().unwrap()).unwrap();
+            sender.send(lines.next().unwrap().unwrap()).unwrap();
             while !lines.next().unwrap().unwrap().is_empty() {}
             client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
             let mut server = TcpStream::connect(to).unwrap();
@@ -131,13 +131,13 @@ fn connect_proxy(to: std::net::SocketAddr) -> (String, std::sync::mpsc::Receiver
             std::thread::spawn(move || std::io::copy(&mut server, &mut client));
         }
     });
-    (address, log)
+    (address, receiver)
 }
 
 #[test]
 fn certificate_is_verified_through_a_proxy() {
     let sandbox = sandbox();
-    let (address, asked) = connect_proxy(sandbox.addr());
+    let (address, received) = connect_proxy(sandbox.addr());
     let through = |api: &str| {
         let call = call(&sandbox);
         let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
@@ -145,12 +145,12 @@ fn certificate_is_verified_through_a_proxy() {
         call.env("VERSIONER_CA_BUNDLE", &path).env("HTTPS_PROXY", &proxy).args(["--api-url", api]).run()
     };
     let run = through("https://api.example");
-    assert_eq!(asked.recv().unwrap(), "CONNECT api.example:443 HTTP/1.1");
+    assert_eq!(received.recv().unwrap(), "CONNECT api.example:443 HTTP/1.1");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(sandbox.requests().len(), 1);
-    // The proxy leads to the same server, whose certificate is not for this name.
+    // The proxy connects to the same server, whose certificate is not valid for this host.
     let run = through("https://elsewhere.example");
-    assert_eq!(asked.recv().unwrap(), "CONNECT elsewhere.example:443 HTTP/1.1");
+    assert_eq!(received.recv().unwrap(), "CONNECT elsewhere.example:443 HTTP/1.1");
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("other host names") && run.stderr.contains(&address), "{}", run.stderr);
     assert_eq!(sandbox.requests().len(), 1);

@@ -1,4 +1,4 @@
-//! Waits on the real binary against the sandbox: short ones, since the long ones are tested in virtual time.
+//! Short waits of the real binary against the sandbox. Unit tests cover long waits in virtual time.
 
 use crate::support::Versioner;
 use serde_json::json;
@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use versioner_sandbox::{Approval, Fault, PlantedDeployment, Reply, Rule, Sandbox};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-fn freeze(seconds: u32) -> Rule {
+fn window(seconds: u32) -> Rule {
     json!({"kind": "window", "name": "friday_freeze", "environment": "production", "ends_in_seconds": seconds}).into()
 }
 
@@ -20,7 +20,7 @@ fn waiting(sandbox: &Sandbox) -> Versioner {
 #[test]
 fn short_window_is_waited_out_with_one_more_poll() {
     let sandbox = Sandbox::start();
-    sandbox.rule(freeze(3));
+    sandbox.rule(window(3));
     let run = waiting(&sandbox).run();
     assert_eq!(run.code, 0, "{}", run.all());
     let outputs = run.outputs();
@@ -37,7 +37,7 @@ fn short_window_is_waited_out_with_one_more_poll() {
     );
     let keys: Vec<_> =
         sandbox.requests().iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
-    assert_ne!(keys[0], keys[1], "each poll is a new try");
+    assert_ne!(keys[0], keys[1], "two polls share an idempotency key");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn wait_ends_when_the_conflicting_deployment_ends() {
         ..PlantedDeployment::default()
     });
     let child = waiting(&sandbox).command().stdout(Stdio::piped()).spawn().unwrap();
-    assert!(sandbox.wait_for_requests(3, PATIENCE));
+    assert!(sandbox.wait_for_requests(3, TEST_TIMEOUT));
     sandbox.end(&id, "completed");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
@@ -64,7 +64,7 @@ fn wait_ends_when_the_deployment_is_approved() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
     let child = waiting(&sandbox).command().stdout(Stdio::piped()).spawn().unwrap();
-    assert!(sandbox.wait_for_requests(2, PATIENCE));
+    assert!(sandbox.wait_for_requests(2, TEST_TIMEOUT));
     sandbox.approve(Approval {
         product: "shop".into(),
         version: "1.4.2".into(),
@@ -79,7 +79,7 @@ fn wait_ends_when_the_deployment_is_approved() {
 fn signal_ends_a_wait_and_names_the_block() {
     for (signal, name, code) in [("-TERM", "SIGTERM", 143), ("-INT", "SIGINT", 130)] {
         let sandbox = Sandbox::start();
-        sandbox.rule(freeze(600));
+        sandbox.rule(window(600));
         let call = waiting(&sandbox);
         let mut child = call.command().stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -87,7 +87,7 @@ fn signal_ends_a_wait_and_names_the_block() {
         let sent = Instant::now();
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(code));
-        println!("{name}: gone after {:?}", sent.elapsed());
+        println!("{name}: exited after {:?}", sent.elapsed());
         let rest: Vec<String> = lines.collect();
         assert_eq!(rest.len(), 1, "{rest:?}");
         assert!(rest[0].contains(name) && rest[0].contains("no-deploy window friday_freeze"), "{rest:?}");
@@ -101,7 +101,7 @@ fn signal_during_the_first_request_says_it_may_be_recorded() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Hang)]);
     let child = Versioner::deployment(&sandbox, "started").command().stderr(Stdio::piped()).spawn().unwrap();
-    assert!(sandbox.wait_for_requests(1, PATIENCE));
+    assert!(sandbox.wait_for_requests(1, TEST_TIMEOUT));
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
@@ -112,7 +112,7 @@ fn signal_during_the_first_request_says_it_may_be_recorded() {
 #[test]
 fn window_that_outlasts_wait_timeout_fails_at_once() {
     let sandbox = Sandbox::start();
-    sandbox.rule(freeze(7_200));
+    sandbox.rule(window(7_200));
     let run = waiting(&sandbox).run();
     assert_eq!((run.code, sandbox.requests().len()), (5, 1), "{}", run.all());
     assert_eq!(run.outputs()["waited_seconds"], "0");
@@ -151,13 +151,13 @@ fn ci_job_timeout_limits_the_wait() {
 
 #[test]
 fn after_a_block_only_a_success_opens_the_gate() {
-    let conflict = || Reply::status(423).json(json!({"code": "NO_DEPLOY_WINDOW", "message": "frozen"}));
+    let blocked = || Reply::status(423).json(json!({"code": "NO_DEPLOY_WINDOW", "message": "frozen"}));
     let cases = [
-        (vec![conflict(), Reply::status(401).times(9)], 4, "refused"),
-        (vec![conflict(), Reply::status(503).header("Retry-After", "0").times(99)], 5, "blocked"),
-        (vec![conflict(), Reply::fault(Fault::Close).times(99)], 5, "blocked"),
-        (vec![conflict(), Reply::status(200).body("<html>").times(99)], 5, "blocked"),
-        (vec![conflict(), Reply::status(503), Reply::fault(Fault::Close), Reply::behave()], 0, "recorded"),
+        (vec![blocked(), Reply::status(401).times(9)], 4, "refused"),
+        (vec![blocked(), Reply::status(503).header("Retry-After", "0").times(99)], 5, "blocked"),
+        (vec![blocked(), Reply::fault(Fault::Close).times(99)], 5, "blocked"),
+        (vec![blocked(), Reply::status(200).body("<html>").times(99)], 5, "blocked"),
+        (vec![blocked(), Reply::status(503), Reply::fault(Fault::Close), Reply::behave()], 0, "recorded"),
     ];
     for (replies, code, outcome) in cases {
         let sandbox = Sandbox::start();
@@ -215,7 +215,7 @@ fn stale_conflict_fails_without_waiting() {
 #[test]
 fn json_flag_leaves_only_json_on_stdout_during_a_wait() {
     let sandbox = Sandbox::start();
-    sandbox.rule(freeze(1));
+    sandbox.rule(window(1));
     let run = Versioner::deployment(&sandbox, "started").args(["--on-block", "wait", "--json"]).run();
     assert_eq!((run.code, run.stdout.lines().count()), (0, 1), "{}", run.all());
     assert!(run.stderr.contains("waiting: no-deploy window"), "{}", run.stderr);
@@ -262,6 +262,6 @@ fn blocked_end_waits_until_it_is_recorded() {
 fn many_character_references_are_processed_quickly() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::status(400).json(json!({"detail": "&#".repeat(400_000)}))]);
-    // Quadratic work would take so long here that nobody could overlook it.
+    // If this took quadratic time, the test would run far too long.
     assert_eq!(Versioner::github(&sandbox, "started").run().code, 4);
 }

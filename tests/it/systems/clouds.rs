@@ -1,6 +1,6 @@
-//! Made-up runs on CodeBuild, Cloud Build, Codefresh, Semaphore, AppVeyor and Rundeck.
+//! Sample runs on CodeBuild, Cloud Build, Codefresh, Semaphore, AppVeyor and Rundeck.
 
-use super::{Given, HEAD, Run, Variables};
+use super::{HEAD, RunFixture, SystemFixture, Variables};
 use crate::support::SHA;
 
 const CODEBUILD: Variables = &[
@@ -208,57 +208,57 @@ const RUNDECK: Variables = &[
 const RUNDECK_MINIMAL: Variables =
     &[("RD_JOB_EXECID", "18"), ("RD_JOB_NAME", "deploy-shop"), ("RD_JOB_URL", "https://rundeck.example/x/18")];
 
-pub(super) const SYSTEMS: &[Given] = &[
-    Given {
+pub(super) const SYSTEMS: &[SystemFixture] = &[
+    SystemFixture {
         name: "codebuild",
         runs: &[
-            Run { what: "a branch, by webhook", base: CODEBUILD, changes: &[] },
-            Run { what: "a pull request, in another partition", base: CODEBUILD_PULL_REQUEST, changes: &[] },
-            Run { what: "a tag, by hand, without the ARN", base: CODEBUILD_BY_HAND_TAG, changes: &[] },
-            Run { what: "a pipeline", base: CODEBUILD_PIPELINE, changes: &[] },
+            RunFixture { name: "a branch, by webhook", base: CODEBUILD, changes: &[] },
+            RunFixture { name: "a pull request, in another partition", base: CODEBUILD_PULL_REQUEST, changes: &[] },
+            RunFixture { name: "a tag, by hand, without the ARN", base: CODEBUILD_BY_HAND_TAG, changes: &[] },
+            RunFixture { name: "a pipeline", base: CODEBUILD_PIPELINE, changes: &[] },
         ],
     },
-    Given {
+    SystemFixture {
         name: "cloud_build",
         runs: &[
-            Run { what: "a branch", base: CLOUD_BUILD, changes: &[] },
-            Run { what: "a pull request", base: CLOUD_BUILD_PULL_REQUEST, changes: &[] },
-            Run { what: "a tag, of which little is mapped", base: CLOUD_BUILD_TAG, changes: &[] },
+            RunFixture { name: "a branch", base: CLOUD_BUILD, changes: &[] },
+            RunFixture { name: "a pull request", base: CLOUD_BUILD_PULL_REQUEST, changes: &[] },
+            RunFixture { name: "a tag, of which little is mapped", base: CLOUD_BUILD_TAG, changes: &[] },
         ],
     },
-    Given {
+    SystemFixture {
         name: "codefresh",
         runs: &[
-            Run { what: "a branch", base: CODEFRESH, changes: &[] },
-            Run { what: "a pull request", base: CODEFRESH_PULL_REQUEST, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch", base: CODEFRESH, changes: &[] },
+            RunFixture { name: "a pull request", base: CODEFRESH_PULL_REQUEST, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: CODEFRESH,
                 changes: &[("CF_BRANCH", "refs/tags/v1.4.2"), ("CF_BUILD_TRIGGER", "webhook")],
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "semaphore",
         runs: &[
-            Run { what: "a branch, promoted", base: SEMAPHORE, changes: &[] },
-            Run { what: "a pull request", base: SEMAPHORE_PULL_REQUEST, changes: &[] },
-            Run { what: "a tag, promoted by itself", base: SEMAPHORE_TAG, changes: &[] },
+            RunFixture { name: "a branch, promoted", base: SEMAPHORE, changes: &[] },
+            RunFixture { name: "a pull request", base: SEMAPHORE_PULL_REQUEST, changes: &[] },
+            RunFixture { name: "a tag, promoted by itself", base: SEMAPHORE_TAG, changes: &[] },
         ],
     },
-    Given {
+    SystemFixture {
         name: "appveyor",
         runs: &[
-            Run { what: "a branch, on a server of its own", base: APPVEYOR, changes: &[] },
-            Run { what: "a pull request, by hand", base: APPVEYOR_PULL_REQUEST, changes: &[] },
-            Run { what: "a tag", base: APPVEYOR_TAG, changes: &[] },
+            RunFixture { name: "a branch, on a server of its own", base: APPVEYOR, changes: &[] },
+            RunFixture { name: "a pull request, by hand", base: APPVEYOR_PULL_REQUEST, changes: &[] },
+            RunFixture { name: "a tag", base: APPVEYOR_TAG, changes: &[] },
         ],
     },
-    Given {
+    SystemFixture {
         name: "rundeck",
         runs: &[
-            Run { what: "a job, by hand", base: RUNDECK, changes: &[] },
-            Run { what: "a job over SSH, of which little arrives", base: RUNDECK_MINIMAL, changes: &[] },
+            RunFixture { name: "a job, by hand", base: RUNDECK, changes: &[] },
+            RunFixture { name: "a job over SSH, of which little arrives", base: RUNDECK_MINIMAL, changes: &[] },
         ],
     },
 ];

@@ -1,15 +1,15 @@
-//! What is detected on a run of each kind, from which variable, and what the real binary sends of it.
+//! What is detected on each sample run, from which variable, and what the real binary sends.
 
-use super::{Given, Run, systems};
+use super::{RunFixture, SystemFixture, systems};
 use crate::support::Versioner;
 use std::fmt::Write as _;
 use versioner_action::ci::{Context, System};
 use versioner_action::env::Env;
 use versioner_sandbox::Sandbox;
 
-/// What is told of the run: one line a fact, with where it was found.
-fn told(context: &Context) -> String {
-    let facts = [
+/// The detected values, one per line with the variable that each comes from.
+fn detected(context: &Context) -> String {
+    let values = [
         ("repository", &context.repository),
         ("sha", &context.sha),
         ("branch", &context.branch),
@@ -27,7 +27,7 @@ fn told(context: &Context) -> String {
         ("job_timeout", &context.job_timeout),
     ];
     let mut text = String::new();
-    for (name, found) in facts {
+    for (name, found) in values {
         if let Some(found) = found {
             writeln!(text, "{name}: {} ({})", found.value, found.from).unwrap();
         }
@@ -38,8 +38,8 @@ fn told(context: &Context) -> String {
     text
 }
 
-/// What is told of the run, and what is sent: a deployment, or a build where no environment is told.
-fn seen(system: &Given, run: &Run) -> String {
+/// The detected values of a run and the event that is sent: a deployment, or a build if there is no environment.
+fn detected_and_sent(system: &SystemFixture, run: &RunFixture) -> String {
     let sandbox = Sandbox::start();
     let call = Versioner::shell(&sandbox);
     let variables = run.variables(&call);
@@ -59,7 +59,7 @@ fn seen(system: &Given, run: &Run) -> String {
     for (field, value) in body.as_object().unwrap() {
         assert!(!value.is_null() && value != "", "{}: {field} is empty", system.name);
     }
-    let text = format!("{}\n{}\n", told(&context), serde_json::to_string_pretty(&body).unwrap());
+    let text = format!("{}\n{}\n", detected(&context), serde_json::to_string_pretty(&body).unwrap());
     for secret in ["SECRETTOKEN", sandbox.key()] {
         assert!(!text.contains(secret) && !output.all().contains(secret), "{}: {text}", system.name);
     }
@@ -70,7 +70,7 @@ fn seen(system: &Given, run: &Run) -> String {
 fn detected_and_sent_values_match_the_snapshot_on_each_system() {
     for system in systems() {
         let text: String =
-            system.runs.iter().map(|run| format!("== {} ==\n{}\n", run.what, seen(system, run))).collect();
+            system.runs.iter().map(|run| format!("== {} ==\n{}\n", run.name, detected_and_sent(system, run))).collect();
         insta::assert_snapshot!(system.name, text);
     }
 }

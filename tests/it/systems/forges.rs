@@ -1,6 +1,6 @@
-//! Made-up runs on Gitea, Forgejo, Drone, Woodpecker and Harness.
+//! Sample runs on Gitea, Forgejo, Drone, Woodpecker and Harness.
 
-use super::{Given, HEAD, Run, Variables};
+use super::{HEAD, RunFixture, SystemFixture, Variables};
 use crate::support::SHA;
 
 const GITEA: Variables = &[
@@ -176,49 +176,49 @@ const HARNESS_TAG: Variables = &[
     ("DRONE_COMMIT_AUTHOR_EMAIL", "mona@example.org"),
 ];
 
-pub(super) const SYSTEMS: &[Given] = &[
-    Given {
+pub(super) const SYSTEMS: &[SystemFixture] = &[
+    SystemFixture {
         name: "gitea",
         runs: &[
-            Run { what: "a branch", base: GITEA, changes: &[] },
-            Run { what: "a pull request", base: GITEA_PULL_REQUEST, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch", base: GITEA, changes: &[] },
+            RunFixture { name: "a pull request", base: GITEA_PULL_REQUEST, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: GITEA,
                 changes: &[("GITHUB_REF", "refs/tags/v1.4.2"), ("GITHUB_REF_NAME", "v1.4.2")],
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "forgejo",
         runs: &[
-            Run { what: "a tag", base: FORGEJO_TAG, changes: &[] },
-            Run {
-                what: "a branch, by hand",
+            RunFixture { name: "a tag", base: FORGEJO_TAG, changes: &[] },
+            RunFixture {
+                name: "a branch, by hand",
                 base: FORGEJO_TAG,
                 changes: &[("GITHUB_REF", "refs/heads/main"), ("GITHUB_EVENT_NAME", "workflow_dispatch")],
             },
-            Run { what: "a pull request", base: GITEA_PULL_REQUEST, changes: &[("FORGEJO_ACTIONS", "true")] },
+            RunFixture { name: "a pull request", base: GITEA_PULL_REQUEST, changes: &[("FORGEJO_ACTIONS", "true")] },
         ],
     },
-    Given {
+    SystemFixture {
         name: "drone",
         runs: &[
-            Run { what: "a branch", base: DRONE, changes: &[] },
-            Run { what: "a promotion", base: DRONE_PROMOTION, changes: &[] },
-            Run { what: "a pull request, by cron", base: DRONE_PULL_REQUEST, changes: &[] },
-            Run { what: "a tag", base: DRONE_TAG, changes: &[] },
-            Run { what: "a tag on a branch", base: DRONE_TAG, changes: &[("DRONE_BRANCH", "main")] },
+            RunFixture { name: "a branch", base: DRONE, changes: &[] },
+            RunFixture { name: "a promotion", base: DRONE_PROMOTION, changes: &[] },
+            RunFixture { name: "a pull request, by cron", base: DRONE_PULL_REQUEST, changes: &[] },
+            RunFixture { name: "a tag", base: DRONE_TAG, changes: &[] },
+            RunFixture { name: "a tag on a branch", base: DRONE_TAG, changes: &[("DRONE_BRANCH", "main")] },
         ],
     },
-    Given {
+    SystemFixture {
         name: "woodpecker",
         runs: &[
-            Run { what: "a deployment", base: WOODPECKER, changes: &[] },
-            Run { what: "a pull request", base: WOODPECKER_PULL_REQUEST, changes: &[] },
-            Run { what: "a tag, before version 1.0", base: WOODPECKER_OLD_TAG, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a deployment", base: WOODPECKER, changes: &[] },
+            RunFixture { name: "a pull request", base: WOODPECKER_PULL_REQUEST, changes: &[] },
+            RunFixture { name: "a tag, before version 1.0", base: WOODPECKER_OLD_TAG, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: WOODPECKER,
                 changes: &[
                     ("CI_PIPELINE_EVENT", "tag"),
@@ -228,13 +228,13 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "harness",
         runs: &[
-            Run { what: "a branch", base: HARNESS, changes: &[] },
-            Run { what: "a tag", base: HARNESS_TAG, changes: &[] },
-            Run {
-                what: "a pull request",
+            RunFixture { name: "a branch", base: HARNESS, changes: &[] },
+            RunFixture { name: "a tag", base: HARNESS_TAG, changes: &[] },
+            RunFixture {
+                name: "a pull request",
                 base: HARNESS,
                 changes: &[
                     ("DRONE_PULL_REQUEST", "7"),

@@ -1,6 +1,6 @@
-//! Made-up runs on GitHub and Jenkins.
+//! Sample runs on GitHub and Jenkins.
 
-use super::{Given, HEAD, Run, Variables};
+use super::{HEAD, RunFixture, SystemFixture, Variables};
 use crate::support::SHA;
 
 const GITHUB: Variables = &[
@@ -40,18 +40,18 @@ const JENKINS: Variables = &[
 
 const JENKINS_WITHOUT_ROOT_URL: Variables = &[("JENKINS_HOME", "/var/jenkins_home"), ("BUILD_NUMBER", "42")];
 
-pub(super) const SYSTEMS: &[Given] = &[
-    Given {
+pub(super) const SYSTEMS: &[SystemFixture] = &[
+    SystemFixture {
         name: "github",
         runs: &[
-            Run { what: "a branch", base: GITHUB, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch", base: GITHUB, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: GITHUB,
                 changes: &[("GITHUB_REF", "refs/tags/v1.4.2"), ("GITHUB_REF_NAME", "v1.4.2")],
             },
-            Run {
-                what: "a pull request",
+            RunFixture {
+                name: "a pull request",
                 base: GITHUB,
                 changes: &[
                     ("GITHUB_REF", "refs/pull/7/merge"),
@@ -63,8 +63,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("VERSIONER_ENVIRONMENT", ""),
                 ],
             },
-            Run {
-                what: "a server of its own, by hand",
+            RunFixture {
+                name: "a server of its own, by hand",
                 base: GITHUB,
                 changes: &[
                     ("GITHUB_SERVER_URL", "https://github.example:8443/"),
@@ -73,12 +73,12 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "jenkins",
         runs: &[
-            Run { what: "a branch, by hand", base: JENKINS, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch, by hand", base: JENKINS, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: JENKINS,
                 changes: &[
                     ("GIT_BRANCH", "detached"),
@@ -87,8 +87,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("BUILD_USER_ID", "scmChange"),
                 ],
             },
-            Run {
-                what: "a pull request",
+            RunFixture {
+                name: "a pull request",
                 base: JENKINS,
                 changes: &[
                     ("GIT_BRANCH", "PR-7"),
@@ -99,8 +99,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("VERSIONER_ENVIRONMENT", ""),
                 ],
             },
-            Run {
-                what: "a pull request, by the pull request builder",
+            RunFixture {
+                name: "a pull request, by the pull request builder",
                 base: JENKINS,
                 changes: &[
                     ("GIT_BRANCH", "origin/pr/7/merge"),
@@ -110,8 +110,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("VERSIONER_ENVIRONMENT", ""),
                 ],
             },
-            Run {
-                what: "a controller without its root URL",
+            RunFixture {
+                name: "a controller without its root URL",
                 base: JENKINS_WITHOUT_ROOT_URL,
                 changes: &[("VERSIONER_PRODUCT", "shop")],
             },

@@ -1,6 +1,6 @@
-//! Made-up runs on GitLab, Azure DevOps, TeamCity, Buildkite, CircleCI, Bitbucket and Travis.
+//! Sample runs on GitLab, Azure DevOps, TeamCity, Buildkite, CircleCI, Bitbucket and Travis.
 
-use super::{Given, HEAD, Run, Variables};
+use super::{HEAD, RunFixture, SystemFixture, Variables};
 use crate::support::SHA;
 
 pub(super) const AZURE: Variables = &[
@@ -128,18 +128,18 @@ pub(super) const GITLAB: Variables = &[
     ("CI_REPOSITORY_URL", "https://gitlab-ci-token:SECRETTOKEN@gitlab.example/group/sub/shop.git"),
 ];
 
-pub(super) const SYSTEMS: &[Given] = &[
-    Given {
+pub(super) const SYSTEMS: &[SystemFixture] = &[
+    SystemFixture {
         name: "gitlab",
         runs: &[
-            Run { what: "a branch", base: GITLAB, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch", base: GITLAB, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: GITLAB,
                 changes: &[("CI_COMMIT_REF_NAME", "v1.4.2"), ("CI_COMMIT_BRANCH", ""), ("CI_COMMIT_TAG", "v1.4.2")],
             },
-            Run {
-                what: "a merge request",
+            RunFixture {
+                name: "a merge request",
                 base: GITLAB,
                 changes: &[
                     ("CI_COMMIT_REF_NAME", "feature/x"),
@@ -152,8 +152,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("CI_ENVIRONMENT_NAME", "review/x"),
                 ],
             },
-            Run {
-                what: "a server under a path, by hand",
+            RunFixture {
+                name: "a server under a path, by hand",
                 base: GITLAB,
                 changes: &[
                     (
@@ -168,12 +168,12 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "azure",
         runs: &[
-            Run { what: "a branch, by hand", base: AZURE, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch, by hand", base: AZURE, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: AZURE,
                 changes: &[
                     ("BUILD_SOURCEBRANCH", "refs/tags/v1.4.2"),
@@ -181,8 +181,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("BUILD_REASON", "IndividualCI"),
                 ],
             },
-            Run {
-                what: "a pull request",
+            RunFixture {
+                name: "a pull request",
                 base: AZURE,
                 changes: &[
                     ("BUILD_SOURCEBRANCH", "refs/pull/7/merge"),
@@ -194,8 +194,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("ENVIRONMENT_NAME", ""),
                 ],
             },
-            Run {
-                what: "a server of its own",
+            RunFixture {
+                name: "a server of its own",
                 base: AZURE,
                 changes: &[
                     ("BUILD_REPOSITORY_URI", "https://tfs.example:8080/tfs/DefaultCollection/Web%20store/_git/shop"),
@@ -203,8 +203,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("SYSTEM_TEAMPROJECTID", ""),
                 ],
             },
-            Run {
-                what: "a classic release",
+            RunFixture {
+                name: "a classic release",
                 base: AZURE,
                 changes: &[
                     ("RELEASE_RELEASEWEBURL", "https://dev.azure.com/octo/store/_releaseProgress?releaseId=9"),
@@ -212,8 +212,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("RELEASE_DEPLOYMENT_REQUESTEDFOR", "Leonardo"),
                 ],
             },
-            Run {
-                what: "a repository on GitHub",
+            RunFixture {
+                name: "a repository on GitHub",
                 base: AZURE,
                 changes: &[
                     ("BUILD_REPOSITORY_NAME", "octo/shop"),
@@ -222,35 +222,35 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "teamcity",
         runs: &[
-            Run { what: "a branch, by hand, with its properties", base: TEAMCITY, changes: &[] },
-            Run { what: "a tag", base: TEAMCITY, changes: &[("BRANCH", "refs/tags/v1.4.2")] },
-            Run {
-                what: "a pull request",
+            RunFixture { name: "a branch, by hand, with its properties", base: TEAMCITY, changes: &[] },
+            RunFixture { name: "a tag", base: TEAMCITY, changes: &[("BRANCH", "refs/tags/v1.4.2")] },
+            RunFixture {
+                name: "a pull request",
                 base: TEAMCITY,
                 changes: &[("BRANCH", "pull/7"), ("PULL_REQUEST_SOURCE", "feature/x")],
             },
-            Run { what: "an older server", base: TEAMCITY, changes: &[("BUILD_URL", "")] },
-            Run {
-                what: "without its properties",
+            RunFixture { name: "an older server", base: TEAMCITY, changes: &[("BUILD_URL", "")] },
+            RunFixture {
+                name: "without its properties",
                 base: TEAMCITY,
                 changes: &[("TEAMCITY_BUILD_PROPERTIES_FILE", "/no/such/file"), ("VERSIONER_PRODUCT", "shop")],
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "buildkite",
         runs: &[
-            Run { what: "a branch", base: BUILDKITE, changes: &[] },
-            Run {
-                what: "a tag",
+            RunFixture { name: "a branch", base: BUILDKITE, changes: &[] },
+            RunFixture {
+                name: "a tag",
                 base: BUILDKITE,
                 changes: &[("BUILDKITE_TAG", "v1.4.2"), ("BUILDKITE_BRANCH", "v1.4.2")],
             },
-            Run {
-                what: "a pull request",
+            RunFixture {
+                name: "a pull request",
                 base: BUILDKITE,
                 changes: &[
                     ("BUILDKITE_PULL_REQUEST", "7"),
@@ -258,8 +258,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main"),
                 ],
             },
-            Run {
-                what: "by hand, unblocked",
+            RunFixture {
+                name: "by hand, unblocked",
                 base: BUILDKITE,
                 changes: &[
                     ("BUILDKITE_SOURCE", "ui"),
@@ -271,18 +271,18 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "circleci",
         runs: &[
-            Run { what: "a branch", base: CIRCLECI, changes: &[] },
-            Run { what: "a tag", base: CIRCLECI, changes: &[("CIRCLE_BRANCH", ""), ("CIRCLE_TAG", "v1.4.2")] },
-            Run {
-                what: "a pull request from a fork",
+            RunFixture { name: "a branch", base: CIRCLECI, changes: &[] },
+            RunFixture { name: "a tag", base: CIRCLECI, changes: &[("CIRCLE_BRANCH", ""), ("CIRCLE_TAG", "v1.4.2")] },
+            RunFixture {
+                name: "a pull request from a fork",
                 base: CIRCLECI,
                 changes: &[("CIRCLE_BRANCH", "pull/7"), ("CIRCLE_PR_NUMBER", "7"), ("CIRCLE_SHA1", HEAD)],
             },
-            Run {
-                what: "a server of its own",
+            RunFixture {
+                name: "a server of its own",
                 base: CIRCLECI,
                 changes: &[
                     ("CIRCLE_PROJECT_USERNAME", ""),
@@ -292,13 +292,17 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "bitbucket",
         runs: &[
-            Run { what: "a branch", base: BITBUCKET, changes: &[] },
-            Run { what: "a tag", base: BITBUCKET, changes: &[("BITBUCKET_BRANCH", ""), ("BITBUCKET_TAG", "v1.4.2")] },
-            Run {
-                what: "a pull request",
+            RunFixture { name: "a branch", base: BITBUCKET, changes: &[] },
+            RunFixture {
+                name: "a tag",
+                base: BITBUCKET,
+                changes: &[("BITBUCKET_BRANCH", ""), ("BITBUCKET_TAG", "v1.4.2")],
+            },
+            RunFixture {
+                name: "a pull request",
                 base: BITBUCKET,
                 changes: &[
                     ("BITBUCKET_BRANCH", "feature/x"),
@@ -309,13 +313,17 @@ pub(super) const SYSTEMS: &[Given] = &[
             },
         ],
     },
-    Given {
+    SystemFixture {
         name: "travis",
         runs: &[
-            Run { what: "a branch", base: TRAVIS, changes: &[] },
-            Run { what: "a tag", base: TRAVIS, changes: &[("TRAVIS_TAG", "v1.4.2"), ("TRAVIS_BRANCH", "v1.4.2")] },
-            Run {
-                what: "a pull request",
+            RunFixture { name: "a branch", base: TRAVIS, changes: &[] },
+            RunFixture {
+                name: "a tag",
+                base: TRAVIS,
+                changes: &[("TRAVIS_TAG", "v1.4.2"), ("TRAVIS_BRANCH", "v1.4.2")],
+            },
+            RunFixture {
+                name: "a pull request",
                 base: TRAVIS,
                 changes: &[
                     ("TRAVIS_PULL_REQUEST", "7"),
@@ -324,8 +332,8 @@ pub(super) const SYSTEMS: &[Given] = &[
                     ("TRAVIS_EVENT_TYPE", "pull_request"),
                 ],
             },
-            Run {
-                what: "a server of its own, restarted",
+            RunFixture {
+                name: "a server of its own, restarted",
                 base: TRAVIS,
                 changes: &[
                     ("TRAVIS_BUILD_WEB_URL", "https://travis.example/octo/shop/builds/987654"),

@@ -1,7 +1,7 @@
-//! Absurd values of every variable that a system reads, against the real binary: it ends as it should, and what it writes
-//! starts, forges and leaks nothing.
+//! Hostile values in every variable that a system reads, against the real binary: the exit code is right, and the output
+//! starts no workflow command, forges nothing and leaks nothing.
 
-use super::{Given, equipped, systems};
+use super::{SystemFixture, systems, with_surfaces};
 use crate::support::{Versioner, WorkflowCommand};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use versioner_sandbox::{Reply, Sandbox};
 
-/// All variables that tell of the system's runs here, but for that which says which system it is.
-fn variables(system: &Given) -> Vec<&'static str> {
+/// All variables of the system's sample runs, except those that identify the system.
+fn variables(system: &SystemFixture) -> Vec<&'static str> {
     const MARKERS: [&str; 17] = [
         "GITHUB_ACTIONS",
         "GITEA_ACTIONS",
@@ -36,22 +36,22 @@ fn variables(system: &Given) -> Vec<&'static str> {
     names.into_iter().collect()
 }
 
-/// A call in which all of the system's variables hold `value`.
-fn call(system: &Given, sandbox: &Sandbox, value: &OsString) -> std::process::Output {
+/// Runs a call with `value` in all of the system's variables.
+fn run_with_value(system: &SystemFixture, sandbox: &Sandbox, value: &OsString) -> std::process::Output {
     let call = Versioner::deployment(sandbox, "started").args(["--debug"]);
-    let first = system.runs[0].base.iter().filter(|(name, _)| !name.starts_with("VERSIONER_"));
-    let call = first.fold(call, |call, (name, value)| call.env(name, value));
-    let call = equipped(system.name, call);
+    let base = system.runs[0].base.iter().filter(|(name, _)| !name.starts_with("VERSIONER_"));
+    let call = base.fold(call, |call, (name, value)| call.env(name, value));
+    let call = with_surfaces(system.name, call);
     let output = call.command().envs(variables(system).into_iter().map(|name| (name, value))).output().unwrap();
-    assert!(!call.dir.path().join("pwned").exists(), "{}: something was run", system.name);
+    assert!(!call.dir.path().join("pwned").exists(), "{}: a command was executed", system.name);
     output
 }
 
-/// Checks that `text` holds no command but those that the system's own surface writes.
+/// Asserts that `text` contains no workflow command except those of the system's own surface.
 fn assert_harmless(system: &str, text: &str, secret: &str) {
     let is_github = ["github", "gitea", "forgejo"].contains(&system);
     for line in text.split(['\n', '\r']) {
-        let own = match system {
+        let is_surface_command = match system {
             "azure" => line.starts_with("##vso[task."),
             "teamcity" => {
                 line.starts_with("##teamcity[message ")
@@ -61,10 +61,10 @@ fn assert_harmless(system: &str, text: &str, secret: &str) {
             _ => false,
         };
         for marker in ["##[", "##vso[", "##teamcity["] {
-            let most = usize::from(own);
-            assert!(line.matches(marker).count() <= most, "{system}: {line}");
+            let limit = usize::from(is_surface_command);
+            assert!(line.matches(marker).count() <= limit, "{system}: {line}");
         }
-        if let Some(command) = WorkflowCommand::parse(line).filter(|_| !own) {
+        if let Some(command) = WorkflowCommand::parse(line).filter(|_| !is_surface_command) {
             assert!(is_github && ["error", "warning", "notice"].contains(&command.name.as_str()), "{system}: {line}");
         }
     }
@@ -93,7 +93,7 @@ fn hostile_values_of_all_variables_are_harmless() {
     for system in systems() {
         let sandbox = Sandbox::start();
         for value in &values {
-            let short: String = value.to_string_lossy().chars().take(40).collect();
+            let start: String = value.to_string_lossy().chars().take(40).collect();
             let replies = [
                 (Reply::status(201).json(json!({"id": "d-1"})), 0),
                 (Reply::status(423).json(json!({"code": "NO_DEPLOY_WINDOW"})), 5),
@@ -101,14 +101,14 @@ fn hostile_values_of_all_variables_are_harmless() {
             for (reply, code) in replies {
                 sandbox.clear_requests();
                 sandbox.script([reply]);
-                let output = call(system, &sandbox, value);
+                let output = run_with_value(system, &sandbox, value);
                 let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-                assert_eq!(output.status.code(), Some(code), "{} {short:?}: {printed:.2000}", system.name);
+                assert_eq!(output.status.code(), Some(code), "{} {start:?}: {printed:.2000}", system.name);
                 assert_harmless(system.name, &printed, sandbox.key());
                 let sent = sandbox.requests()[0].json().clone();
                 for field in ["deploy_url", "scm_repository", "extra_metadata"] {
                     let sent = sent.get(field).map(ToString::to_string).unwrap_or_default();
-                    assert!(!sent.contains("SECRETTOKEN"), "{} {short:?}: {field} {sent:.2000}", system.name);
+                    assert!(!sent.contains("SECRETTOKEN"), "{} {start:?}: {field} {sent:.2000}", system.name);
                 }
             }
         }

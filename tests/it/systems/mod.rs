@@ -1,6 +1,7 @@
-//! Every CI system that is known: what is detected and sent on its runs, and what its surfaces show.
+//! Every supported CI system: what is detected and sent, and what its surfaces show.
 //!
-//! Owns: the list of made-up runs, and what a run needs around it. All names, ids and addresses are invented.
+//! Owns the fixtures: sample runs with their environment variables, files and helper programs. All names, ids and URLs
+//! are invented.
 
 mod clouds;
 mod detection;
@@ -14,31 +15,31 @@ mod surfaces;
 
 use crate::support::Versioner;
 
-/// Variables of a run.
+/// Environment variables, as name and value.
 type Variables = &'static [(&'static str, &'static str)];
 
-/// The head of a pull request.
+/// The head commit of a pull request.
 const HEAD: &str = "feedfacefeedfacefeedfacefeedfacefeedface";
 
-/// A system and some runs on it, of which the first tells the most.
-struct Given {
+/// A system with sample runs. The first run sets the most variables.
+struct SystemFixture {
     name: &'static str,
-    runs: &'static [Run],
+    runs: &'static [RunFixture],
 }
 
-/// A run: variables, and those in which it differs from them. An empty one is not set.
-struct Run {
-    what: &'static str,
+/// A sample run: `base`, overridden by `changes`. An empty value unsets the variable.
+struct RunFixture {
+    name: &'static str,
     base: Variables,
     changes: Variables,
 }
 
-fn systems() -> impl Iterator<Item = &'static Given> {
+fn systems() -> impl Iterator<Item = &'static SystemFixture> {
     [github_jenkins::SYSTEMS, hosted::SYSTEMS, forges::SYSTEMS, clouds::SYSTEMS].into_iter().flatten()
 }
 
-impl Run {
-    /// All variables of the run, and the files that some of them name, in the directory of `call`.
+impl RunFixture {
+    /// The variables of the run. Writes the files that some of them name into the directory of `call`.
     fn variables(&self, call: &Versioner) -> Vec<(String, String)> {
         let pairs = self.base.iter().chain(self.changes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut all: std::collections::BTreeMap<String, String> = pairs.collect();
@@ -49,15 +50,15 @@ impl Run {
         if all.contains_key("TEAMCITY_VERSION") && !all.contains_key("TEAMCITY_BUILD_PROPERTIES_FILE") {
             let branch = all.remove("BRANCH").unwrap_or_else(|| "<default>".to_owned());
             let source = all.remove("PULL_REQUEST_SOURCE").unwrap_or_default();
-            all.insert("TEAMCITY_BUILD_PROPERTIES_FILE".to_owned(), properties(call, &branch, &source));
+            all.insert("TEAMCITY_BUILD_PROPERTIES_FILE".to_owned(), teamcity_properties(call, &branch, &source));
         }
         all.retain(|_, value| !value.is_empty());
         all.into_iter().collect()
     }
 }
 
-/// Properties as TeamCity writes them, with passwords that are nobody's business.
-fn properties(call: &Versioner, branch: &str, source: &str) -> String {
+/// Writes property files as TeamCity does, passwords included. Returns the path of the build's file.
+fn teamcity_properties(call: &Versioner, branch: &str, source: &str) -> String {
     let configuration = call.file(
         "configuration.properties",
         &format!(
@@ -77,8 +78,8 @@ fn properties(call: &Versioner, branch: &str, source: &str) -> String {
     )
 }
 
-/// What the surfaces of the system `name` need, in the call's own directory: files, and programs that note how they are called.
-fn equipped(name: &str, call: Versioner) -> Versioner {
+/// Adds the files and programs that the surfaces of `system` need. The programs log their calls to the file `calls`.
+fn with_surfaces(system: &str, call: Versioner) -> Versioner {
     let path = |file: &str| call.dir.path().join(file).display().to_string();
     let directory = call.dir.path().display().to_string();
     let program = |name: &str| {
@@ -86,7 +87,7 @@ fn equipped(name: &str, call: Versioner) -> Versioner {
         call.program(&format!("bin/{name}"), script);
         vec![("PATH", format!("{}:/usr/bin:/bin", path("bin"))), ("CALLS", path("calls"))]
     };
-    let needed = match name {
+    let variables = match system {
         "github" | "gitea" | "forgejo" => {
             vec![("GITHUB_OUTPUT", path("output")), ("GITHUB_STEP_SUMMARY", path("summary"))]
         }
@@ -102,5 +103,5 @@ fn equipped(name: &str, call: Versioner) -> Versioner {
         "appveyor" => program("appveyor"),
         _ => Vec::new(),
     };
-    needed.into_iter().fold(call, |call, (name, value)| call.env(name, &value))
+    variables.into_iter().fold(call, |call, (name, value)| call.env(name, &value))
 }
