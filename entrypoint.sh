@@ -1,35 +1,34 @@
 #!/bin/sh
-# Finds the program for this machine, verifies it, and becomes it, so that signals reach the program itself. Takes what
-# the smallest images have. Runs nothing but what checksums.txt names, or VERSIONER_BIN, the user's own choice.
-set -uf # Not -e: each failure is dealt with where it happens.
+# Finds, verifies and execs the versioner binary for this machine; exec lets signals reach it. Runs only what
+# checksums.txt lists, or VERSIONER_BIN, the user's own choice. POSIX sh and few tools, to work in minimal images.
+set -uf # Not -e: every failure is handled where it occurs.
 
-# stop TITLE TEXT…: ends with one annotation, whatever line breaks the text holds.
-stop() {
-  title=$1 IFS=" $(printf '\t\r\n ')"
-  shift
-  # shellcheck disable=SC2048,SC2086 # Split on purpose.
-  printf '::error title=%s::%s\n' "${title}" "$(printf '%s ' $*)"
+# one_line TEXT…: prints the text without line breaks, because each line could start a workflow command.
+one_line() (
+  IFS=" $(printf '\t\r\n ')"
+  # shellcheck disable=SC2048,SC2086 # Splits on purpose.
+  set -- $* && printf '%s\n' "$*"
+)
+
+# fail TITLE TEXT…: prints one error annotation and exits.
+fail() {
+  title=$1 && shift && one_line "::error title=${title}::$*"
   exit 1
 }
 
-# Forgets the inputs and the API key: they are none of the business of what is called here.
-forget_inputs() {
-  IFS='
-'
-  for line in $(export -p); do
-    name=${line%%=*}
-    name=${name##* }
-    case ${name} in
+# Unsets the inputs and the API key, because the tools called here must not see them.
+unset_inputs() {
+  for word in $(export -p); do
+    case ${word%%=*} in
       *[!A-Za-z0-9_]*) ;;
-      INPUT_* | VERSIONER_API_KEY*) unset "${name}" ;;
+      INPUT_* | PLUGIN_* | VERSIONER_API_KEY*) unset "${word%%=*}" ;;
       *) ;;
     esac
   done
-  unset IFS
 }
 
-# fetch URL FILE: prints what went wrong.
-fetch() {
+# download URL FILE: prints what went wrong.
+download() {
   if command -v curl >/dev/null; then
     curl -fsSL --retry 3 --connect-timeout 20 --max-time 300 -o "$2" --url "$1"
   else
@@ -37,20 +36,20 @@ fetch() {
   fi 2>&1
 }
 
-# verify FILE ORIGIN: it holds what this release says. By stdin, since an odd name would change what is printed.
+# verify FILE ORIGIN: fails unless FILE has the expected SHA-256. Reads stdin, since odd file names change the output.
 verify() {
   case $(command -v sha256sum || command -v shasum) in
     *sha256sum) sum=$(sha256sum <"$1") ;;
     *shasum) sum=$(shasum -a 256 <"$1") ;;
-    *) stop 'Versioner cannot be verified' 'There is neither sha256sum nor shasum: install coreutils.' ;;
+    *) fail 'Cannot verify versioner' 'Neither sha256sum nor shasum is installed. Install coreutils.' ;;
   esac
-  [ "${sum%% *}" = "${wanted}" ] || stop 'Versioner is not what it should be' "$2 was not run: its SHA-256 is" \
-    "'${sum%% *}', not ${wanted} as in checksums.txt. Delete it there and run the job again, or find who changed it."
+  [ "${sum%% *}" = "${expected}" ] || fail 'Checksum mismatch' "$2 was not run. Its SHA-256 is '${sum%% *}', but" \
+    "checksums.txt lists ${expected}. Delete the file and re-run the job. If this recurs, find out who changed it."
 }
 
-# Prints where the verified program is. A subshell, so that its variables reach nobody's deployment.
-find_program() (
-  forget_inputs
+# Prints the path of the verified binary. A subshell keeps its variables out of the binary's environment.
+find_binary() (
+  unset_inputs
   here=${0%"${0##*/}"} machine=$(uname -sm) url=''
   case ${machine} in
     'Linux x86_64') arch=x64 file=versioner-x86_64-unknown-linux-musl ;;
@@ -58,42 +57,43 @@ find_program() (
     'Darwin x86_64') arch=x64 file=versioner-x86_64-apple-darwin ;;
     'Darwin arm64') arch=arm64 file=versioner-aarch64-apple-darwin ;;
     MINGW*' x86_64' | MSYS*' x86_64') arch=x64 file=versioner-x86_64-pc-windows-msvc.exe ;;
-    *) stop 'No Versioner for this machine' "Build it on '${machine}' (cargo build --release) and set VERSIONER_BIN." ;;
+    *) fail 'Unsupported platform' "No binary for '${machine}'. Run cargo build --release and set VERSIONER_BIN." ;;
   esac
-  program=${here:-./}${file} origin=${here:-./}${file}
-  [ -f "${here}checksums.txt" ] || stop 'This is no release of Versioner' 'It is the source, which holds no program.' \
-    "Use a release (versioner/action@v1), or build it (cargo build --release) and set VERSIONER_BIN to its path."
-  while read -r wanted name && [ "${name}" != "${file}" ]; do :; done <"${here}checksums.txt"
-  [ "${#wanted}" = 64 ] || stop 'Versioner cannot be verified' "checksums.txt has no SHA-256 of ${file}: use a release."
-  # Who can write beside this script can write this script. Others may write into a cache, so what is verified, and
-  # run, is a copy of our own.
-  if [ ! -f "${program}" ]; then
+  binary=${here:-./}${file} origin=${here:-./}${file}
+  [ -f "${here}checksums.txt" ] || fail 'Not a release of versioner/action' 'This is a checkout of the source: it has' \
+    'no checksums.txt. Use versioner/action@v1, or run cargo build --release and set VERSIONER_BIN to the binary.'
+  while read -r expected name && [ "${name}" != "${file}" ]; do :; done <"${here}checksums.txt"
+  [ "${#expected}" = 64 ] || fail 'Cannot verify versioner' "checksums.txt has no SHA-256 of ${file}. Use a release."
+  # Anyone who can write here can change this script. More can write to the cache: verify and run a private copy.
+  if [ ! -f "${binary}" ]; then
     while IFS=' ="' read -r key _ version _ && [ "${key}" != version ]; do :; done <"${here}Cargo.toml"
     cache=${RUNNER_TOOL_CACHE:-/dev/null}/versioner/${version}/${arch} temp=${RUNNER_TEMP:-${TMPDIR:-/tmp}}
-    own=$(mktemp -d "${temp}/versioner.XXXXXX") || stop 'Versioner has no temporary directory' "${temp}: see above."
-    program=${own}/${file} origin=${cache}/${file}
-    if ! cp -- "${origin}" "${program}" 2>/dev/null; then
+    private=$(mktemp -d "${temp}/versioner.XXXXXX") || fail 'Cannot create a temporary directory' \
+      "mktemp failed in ${temp}. Set RUNNER_TEMP, or TMPDIR, to a writable directory."
+    binary=${private}/${file} origin=${cache}/${file}
+    if ! cp -- "${origin}" "${binary}" 2>/dev/null; then
       url=${VERSIONER_DOWNLOAD_URL:-https://github.com/versioner/action/releases/download}/v${version}/${file}
       origin=${url##*@} # Without a mirror's password.
-      said=$(fetch "${url}" "${program}") || stop 'Versioner cannot be downloaded' "${origin}: ${said:-no reply}." \
-        'It takes curl, or wget and timeout; HTTPS_PROXY helps. Or set VERSIONER_DOWNLOAD_URL to a mirror, or put the' \
-        "file into the runner's tool cache, as the README says."
+      error=$(download "${url}" "${binary}") || fail 'Cannot download versioner' "${origin}: ${error:-no response}." \
+        'Install curl, or wget and timeout. Set HTTPS_PROXY if the runner needs a proxy. Without internet access, set' \
+        "VERSIONER_DOWNLOAD_URL to a mirror, or put the file into the runner's tool cache: see the README."
     fi
-    chmod +x -- "${program}"
+    chmod +x -- "${binary}"
   fi
-  verify "${program}" "${origin}"
-  # For the next job, in one piece. A cache that is none, or cannot be written to, does no harm.
-  if [ -n "${url}" ] && mkdir -p -- "${cache}" && cp -- "${program}" "${cache}/${own##*/}"; then
-    mv -f -- "${cache}/${own##*/}" "${cache}/${file}"
+  verify "${binary}" "${origin}"
+  # Cache it for later jobs, by an atomic rename. A missing or read-only cache is not an error.
+  if [ -n "${url}" ] && mkdir -p -- "${cache}" && cp -- "${binary}" "${cache}/${private##*/}"; then
+    mv -f -- "${cache}/${private##*/}" "${cache}/${file}"
   fi 2>/dev/null
-  printf '%s' "${program}"
+  printf '%s' "${binary}"
 )
 
 if [ -n "${VERSIONER_BIN:-}" ]; then
-  versioner_program=$(command -v "${VERSIONER_BIN}")
+  versioner_binary=$(command -v "${VERSIONER_BIN}")
 else
-  versioner_program=$(find_program) || { printf '%s\n' "${versioner_program}" && exit 1; }
+  versioner_binary=$(find_binary) || { printf '%s\n' "${versioner_binary}" && exit 1; }
 fi
-[ -f "${versioner_program}" ] && [ -x "${versioner_program}" ] || stop 'Versioner cannot be run' \
-  "'${VERSIONER_BIN:-${versioner_program}}' is not there, or cannot be executed."
-exec "${versioner_program}" "$@"
+[ -f "${versioner_binary}" ] && [ -x "${versioner_binary}" ] || fail 'Cannot run versioner' \
+  "'${VERSIONER_BIN:-${versioner_binary}}' does not exist or is not executable. Check VERSIONER_BIN."
+[ -z "${VERSIONER_BIN:-}" ] || one_line "versioner: running ${versioner_binary} (VERSIONER_BIN), not verified" >&2
+exec "${versioner_binary}" "$@"

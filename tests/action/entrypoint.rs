@@ -1,161 +1,182 @@
-//! `entrypoint.sh`: which program it runs, and that it runs nothing else.
+//! Which binary `entrypoint.sh` runs, and that it runs no other.
 
-use crate::release::{Called, FILE, PROGRAM, Release, SHELLS, sha256};
-use std::collections::BTreeMap;
+use crate::release::{BINARY_NAME, FAKE_BINARY, Release, RunOutput, SHELLS, TAMPERED_BINARY, sha256};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
-use std::process::Stdio;
-
-const EVIL: &str = "#!/bin/sh\necho evil\n";
+use std::process::{Command, Stdio};
 
 #[test]
-fn the_program_beside_it_becomes_the_process() {
+fn binary_beside_the_script_replaces_the_process() {
     for shell in SHELLS {
-        let release = Release::with_program();
-        let child = release.command(shell).stdout(Stdio::piped()).spawn().unwrap();
+        let release = Release::with_binary();
+        let child = release.command(shell).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let process = format!(" as {}\n", child.id());
-        let called = Called::of(child.wait_with_output().unwrap());
-        assert_eq!(called.ran(), release.path("action").join(FILE).to_str().unwrap());
-        assert!(called.stdout.contains(&process), "{process}: {called:?}");
-        assert_eq!(called.stderr, "");
-        assert_eq!(release.files("temp"), [""; 0]);
+        let run = RunOutput::from(child.wait_with_output().unwrap());
+        assert_eq!(run.assert_binary_ran(), release.path("action").join(BINARY_NAME).to_str().unwrap());
+        assert!(run.stdout.contains(&process), "{process}: {run:?}");
+        assert_eq!(run.stderr, "");
+        assert_eq!(release.list_files("temp"), [""; 0]);
     }
 }
 
 #[test]
-fn a_program_that_is_not_the_releases_is_not_run() {
+fn tampered_binary_is_not_run() {
     for shell in SHELLS {
-        let release = Release::with_program();
-        release.program(&format!("action/{FILE}"), EVIL);
-        let called = release.call(shell);
-        let message = called.refused("Versioner is not what it should be");
-        for part in [FILE, &sha256(EVIL), &sha256(PROGRAM), "Delete it"] {
+        let release = Release::with_binary();
+        release.write_executable(&format!("action/{BINARY_NAME}"), TAMPERED_BINARY);
+        let run = release.run(shell);
+        let message = run.assert_failed("Checksum mismatch");
+        for part in [BINARY_NAME, &sha256(TAMPERED_BINARY), &sha256(FAKE_BINARY), "Delete the file"] {
             assert!(message.contains(part), "{part}: {message}");
         }
     }
 }
 
 #[test]
-fn without_a_checksum_nothing_is_run() {
+fn binary_without_a_checksum_is_not_run() {
     for shell in SHELLS {
-        let release = Release::with_program();
-        for checksums in ["", "\n", &format!("{}  {FILE}.exe\n", sha256(PROGRAM)), &format!("  {FILE}\n"), FILE] {
+        let release = Release::with_binary();
+        let other_file = format!("{}  {BINARY_NAME}.exe\n", sha256(FAKE_BINARY));
+        for checksums in ["", "\n", &other_file, &format!("  {BINARY_NAME}\n"), BINARY_NAME] {
             release.write("action/checksums.txt", checksums);
-            assert!(release.call(shell).refused("Versioner cannot be verified").contains(FILE));
+            assert!(release.run(shell).assert_failed("Cannot verify versioner").contains(BINARY_NAME));
         }
-        // The last line counts as well where nothing ends it.
-        release.write("action/checksums.txt", &format!("{}  {FILE}", sha256(PROGRAM)));
-        release.call(shell).ran();
-        release.write("action/checksums.txt", &format!("{}  {FILE}", sha256(EVIL)));
-        release.call(shell).refused("Versioner is not what it should be");
     }
 }
 
 #[test]
-fn a_checkout_of_the_source_says_that_it_is_one() {
+fn last_checksum_needs_no_newline() {
+    for shell in SHELLS {
+        let release = Release::with_binary();
+        release.write("action/checksums.txt", &format!("{}  {BINARY_NAME}", sha256(FAKE_BINARY)));
+        release.run(shell).assert_binary_ran();
+        release.write("action/checksums.txt", &format!("{}  {BINARY_NAME}", sha256(TAMPERED_BINARY)));
+        release.run(shell).assert_failed("Checksum mismatch");
+    }
+}
+
+#[test]
+fn source_checkout_runs_nothing() {
     for shell in SHELLS {
         let release = Release::source();
-        release.program(&format!("action/{FILE}"), EVIL);
-        let called = release.call(shell);
-        let message = called.refused("This is no release of Versioner");
+        release.write_executable(&format!("action/{BINARY_NAME}"), TAMPERED_BINARY);
+        let run = release.run(shell);
+        let message = run.assert_failed("Not a release of versioner/action");
         assert!(message.contains("versioner/action@v1") && message.contains("VERSIONER_BIN"), "{message}");
-        assert_eq!(called.stderr, "");
+        assert_eq!(run.stderr, "");
     }
 }
 
 #[test]
-fn the_users_own_program_goes_first() {
+fn versioner_bin_is_run_instead() {
     for shell in SHELLS {
-        let release = Release::with_program();
-        release.program("my own/versioner", PROGRAM);
+        let release = Release::with_binary();
+        release.write_executable("my own/versioner", FAKE_BINARY);
         let own = release.path("my own/versioner").display().to_string();
         let release = release.env("VERSIONER_BIN", &own);
-        assert_eq!(release.call(shell).ran(), own);
-        release.program("bin/their-versioner", PROGRAM);
+        assert_eq!(release.run(shell).assert_binary_ran(), own);
+        release.write_executable("bin/their-versioner", FAKE_BINARY);
         let release = release.env("VERSIONER_BIN", "their-versioner");
-        assert_eq!(release.call(shell).ran(), release.path("bin/their-versioner").to_str().unwrap());
-        // Not even in a checkout of the source does it take more.
+        assert_eq!(release.run(shell).assert_binary_ran(), release.path("bin/their-versioner").to_str().unwrap());
+        // It works in a checkout of the source as well.
         fs::remove_file(release.path("action/checksums.txt")).unwrap();
-        release.call(shell).ran();
-        // Empty means not set.
-        release.env("VERSIONER_BIN", "").call(shell).refused("This is no release of Versioner");
+        release.run(shell).assert_binary_ran();
+        // An empty value means that it is not set.
+        release.env("VERSIONER_BIN", "").run(shell).assert_failed("Not a release of versioner/action");
     }
 }
 
 #[test]
-fn a_program_that_cannot_be_run_is_named() {
+fn versioner_bin_is_announced_as_not_verified_in_one_line() {
     for shell in SHELLS {
-        let release = Release::with_program();
-        release.write("text", EVIL);
+        for name in ["own-versioner", "two\nlines\r::error::forged"] {
+            let release = Release::with_binary();
+            release.write_executable(&format!("bin/{name}"), FAKE_BINARY);
+            let run = release.env("VERSIONER_BIN", name).run(shell);
+            let path = run.assert_binary_ran().split_whitespace().collect::<Vec<&str>>().join(" ");
+            assert_eq!(run.stderr, format!("versioner: running {path} (VERSIONER_BIN), not verified\n"), "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn binary_that_cannot_run_is_named() {
+    for shell in SHELLS {
+        let release = Release::with_binary();
+        release.write("text", TAMPERED_BINARY);
         for name in ["text", "missing", "temp"] {
             let path = release.path(name).display().to_string();
-            let release = Release::with_program().env("VERSIONER_BIN", &path);
-            let called = release.call(shell);
-            assert!(called.refused("Versioner cannot be run").contains(&format!("'{path}'")), "{called:?}");
+            let run = Release::with_binary().env("VERSIONER_BIN", &path).run(shell);
+            assert!(run.assert_failed("Cannot run versioner").contains(&format!("'{path}'")), "{run:?}");
         }
-        for name in ["no-such-program", "stop"] {
-            let called = Release::with_program().env("VERSIONER_BIN", name).call(shell);
-            assert!(called.refused("Versioner cannot be run").contains(&format!("'{name}'")), "{called:?}");
+        // `fail` is a function of the script, and no program.
+        for name in ["no-such-program", "fail"] {
+            let run = Release::with_binary().env("VERSIONER_BIN", name).run(shell);
+            assert!(run.assert_failed("Cannot run versioner").contains(&format!("'{name}'")), "{run:?}");
         }
-        release.program(&format!("action/{FILE}"), PROGRAM);
-        let read_only = std::process::Command::new("chmod").arg("a-x").arg(release.path("action").join(FILE)).status();
-        assert!(read_only.unwrap().success());
-        release.call(shell).refused("Versioner cannot be run");
+        release.write_executable(&format!("action/{BINARY_NAME}"), FAKE_BINARY);
+        let chmod = Command::new("chmod").arg("a-x").arg(release.path("action").join(BINARY_NAME)).status();
+        assert!(chmod.unwrap().success());
+        release.run(shell).assert_failed("Cannot run versioner");
     }
 }
 
 #[test]
-fn what_comes_from_the_cache_is_verified_and_run_as_a_copy() {
+fn cached_binary_is_verified_and_run_from_a_private_copy() {
     for shell in SHELLS {
-        let release = Release::without_program();
-        release.program(&release.cached(), PROGRAM);
-        let called = release.call(shell);
-        assert!(called.ran().starts_with(release.path("temp/versioner.").to_str().unwrap()), "{called:?}");
-        let directory = fs::metadata(std::path::Path::new(called.ran()).parent().unwrap()).unwrap();
-        assert_eq!(directory.mode() & 0o777, 0o700, "nobody else may come between verifying and running");
+        let release = Release::without_binary();
+        release.write_executable(&release.cached_binary(), FAKE_BINARY);
+        let run = release.run(shell);
+        assert!(run.assert_binary_ran().starts_with(release.path("temp/versioner.").to_str().unwrap()), "{run:?}");
+        let directory = fs::metadata(std::path::Path::new(run.assert_binary_ran()).parent().unwrap()).unwrap();
+        assert_eq!(directory.mode() & 0o777, 0o700, "others could replace the copy after it is verified");
 
-        release.program(&release.cached(), EVIL);
-        let called = release.call(shell);
-        assert!(called.refused("Versioner is not what it should be").contains("/cache/versioner/"), "{called:?}");
+        release.write_executable(&release.cached_binary(), TAMPERED_BINARY);
+        let run = release.run(shell);
+        assert!(run.assert_failed("Checksum mismatch").contains("/cache/versioner/"), "{run:?}");
     }
 }
 
 #[test]
-fn what_is_changed_after_it_was_verified_is_not_run() {
+fn cached_binary_that_changes_after_verification_is_not_run() {
+    let sha256sum =
+        "#!/bin/sh\n/usr/bin/sha256sum\nprintf '#!/bin/sh\\necho tampered\\n' >\"$RUNNER_TOOL_CACHE/$CACHED\"\n";
     for shell in SHELLS {
-        let release = Release::without_program().fake(
-            "sha256sum",
-            "#!/bin/sh\n/usr/bin/sha256sum\nprintf '#!/bin/sh\\necho evil\\n' >\"$RUNNER_TOOL_CACHE/$CACHED\"\n",
-        );
-        release.program(&release.cached(), PROGRAM);
-        let cached = release.cached().strip_prefix("cache/").unwrap().to_owned();
+        let release = Release::without_binary().fake_tool("sha256sum", sha256sum);
+        release.write_executable(&release.cached_binary(), FAKE_BINARY);
+        let cached = release.cached_binary().strip_prefix("cache/").unwrap().to_owned();
         let release = release.env("CACHED", &cached);
-        release.call(shell).ran();
-        assert_eq!(fs::read_to_string(release.path(&release.cached())).unwrap(), EVIL, "the test did not do its part");
+        release.run(shell).assert_binary_ran();
+        let content = fs::read_to_string(release.path(&release.cached_binary())).unwrap();
+        assert_eq!(content, TAMPERED_BINARY, "the fake sha256sum did not change the cache");
     }
 }
 
 #[test]
-fn either_hash_tool_will_do_and_none_will_not() {
+fn sha256sum_or_shasum_is_required() {
     for shell in SHELLS {
         for tools in [&["sha256sum"][..], &["busybox:sha256sum"], &["shasum", "perl"]] {
-            let release = Release::with_program().tools(tools);
-            release.call(shell).ran();
-            release.program(&format!("action/{FILE}"), EVIL);
-            release.call(shell).refused("Versioner is not what it should be");
+            let release = Release::with_binary().tools(tools);
+            release.run(shell).assert_binary_ran();
+            release.write_executable(&format!("action/{BINARY_NAME}"), TAMPERED_BINARY);
+            release.run(shell).assert_failed("Checksum mismatch");
         }
-        let called = Release::with_program().tools(&[]).call(shell);
-        assert!(called.refused("Versioner cannot be verified").contains("install coreutils"), "{called:?}");
-        // One that fails, or says nothing, verifies nothing.
+        let run = Release::with_binary().tools(&[]).run(shell);
+        assert!(run.assert_failed("Cannot verify versioner").contains("Install coreutils"), "{run:?}");
+    }
+}
+
+#[test]
+fn broken_sha256sum_verifies_nothing() {
+    for shell in SHELLS {
         for script in ["#!/bin/sh\nexit 1\n", "#!/bin/sh\necho\n", "not a program"] {
-            let called = Release::with_program().fake("sha256sum", script).call(shell);
-            called.refused("Versioner is not what it should be");
+            Release::with_binary().fake_tool("sha256sum", script).run(shell).assert_failed("Checksum mismatch");
         }
     }
 }
 
 #[test]
-fn other_machines_get_their_own_program_or_are_told() {
+fn each_platform_has_its_binary_or_an_error() {
     for shell in SHELLS {
         for (machine, file) in [
             ("Linux x86_64", "versioner-x86_64-unknown-linux-musl"),
@@ -165,119 +186,33 @@ fn other_machines_get_their_own_program_or_are_told() {
             ("MINGW64_NT-10.0-20348 x86_64", "versioner-x86_64-pc-windows-msvc.exe"),
             ("MSYS_NT-10.0-26100 x86_64", "versioner-x86_64-pc-windows-msvc.exe"),
         ] {
-            let release = Release::source().fake("uname", &format!("#!/bin/sh\necho '{machine}'\n"));
-            release.write("action/checksums.txt", &format!("{}  {file}\n", sha256(PROGRAM)));
-            release.program(&format!("action/{file}"), PROGRAM);
-            assert!(release.call(shell).ran().ends_with(file), "{machine}");
+            let release = Release::source().fake_tool("uname", &format!("#!/bin/sh\necho '{machine}'\n"));
+            release.write("action/checksums.txt", &format!("{}  {file}\n", sha256(FAKE_BINARY)));
+            release.write_executable(&format!("action/{file}"), FAKE_BINARY);
+            assert!(release.run(shell).assert_binary_ran().ends_with(file), "{machine}");
         }
         for machine in ["Linux riscv64", "Linux i686", "Darwin", "FreeBSD amd64", "MINGW32_NT-10.0 i686", ""] {
-            let release = Release::with_program().fake("uname", &format!("#!/bin/sh\necho '{machine}'\n"));
-            let called = release.call(shell);
-            let message = called.refused("No Versioner for this machine");
+            let release = Release::with_binary().fake_tool("uname", &format!("#!/bin/sh\necho '{machine}'\n"));
+            let run = release.run(shell);
+            let message = run.assert_failed("Unsupported platform");
             assert!(message.contains(&format!("'{machine}'")) && message.contains("VERSIONER_BIN"), "{message}");
         }
     }
 }
 
-/// Variables that are none of the business of the tools, in forms that are easily mistaken; and some that are everybody's.
-const SECRETS: [(&str, &str); 8] = [
-    ("INPUT_API_KEY", "sk_demo_1001_secret"),
-    ("INPUT_RUN", "first secret\nINPUT_X='1'\nexport PATH=secret\n  'quoted\" secret"),
-    ("INPUT_EMPTY", ""),
-    ("INPUT_lower", "secret"),
-    ("VERSIONER_API_KEY", "sk_demo_1001_secret"),
-    ("VERSIONER_API_KEY_FILE", "/run/secret"),
-    ("MULTI", "INPUT_API_KEY=a\nINPUT_A B\nexport INPUT_A-B='x'\ndeclare -x INPUT_C=\"c\"\n"),
-    ("VERSIONER_PRODUCT", "shop"),
-];
-
 #[test]
-fn the_tools_see_neither_inputs_nor_key_and_the_program_all() {
+fn script_runs_by_its_bare_name_and_through_a_symlink() {
     for shell in SHELLS {
-        for cached in [false, true] {
-            let mut release = if cached { Release::without_program() } else { Release::with_program() };
-            release.program(&release.cached(), PROGRAM);
-            for (name, value) in SECRETS {
-                release = release.env(name, value);
-            }
-            for tool in ["uname", "mktemp", "cp", "chmod", "sha256sum"] {
-                let real = crate::release::find(tool).display().to_string();
-                let spy =
-                    format!("#!/bin/sh\n/usr/bin/env -0 >>\"${{RUNNER_TEMP}}/seen by {tool}\"\nexec {real} \"$@\"\n");
-                release = release.fake(tool, &spy);
-            }
-            let called = release.call(shell);
-            called.ran();
-            for (name, value) in SECRETS {
-                assert!(called.stdout.contains(&format!("\n{name}={value}\n")), "{name}: {called:?}");
-            }
-            let seen: Vec<String> = release.files("temp").into_iter().filter(|name| name.starts_with("seen")).collect();
-            assert_eq!(seen.len(), if cached { 5 } else { 2 }, "{seen:?}");
-            for tool in seen {
-                let saw = fs::read_to_string(release.path("temp").join(&tool)).unwrap();
-                assert!(saw.contains("VERSIONER_PRODUCT=shop\0") && saw.contains("MULTI=INPUT_API_KEY=a\n"), "{tool}");
-                for variable in saw.split('\0') {
-                    let hidden = ["INPUT_", "VERSIONER_API_KEY"].iter().all(|secret| !variable.starts_with(secret));
-                    assert!(hidden && !variable.contains("secret"), "{tool} saw {variable}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn the_programs_variables_are_the_callers() {
-    // Each name that the script uses for itself, as somebody's deployment may.
-    let script = fs::read_to_string(crate::yaml::root().join("entrypoint.sh")).unwrap();
-    let words = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let mut names: Vec<&str> = words.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '_')).collect();
-    names.retain(|name| !name.is_empty() && *name != "_" && *name != "versioner_program");
-    assert!(names.contains(&"url") && names.contains(&"version") && names.contains(&"wanted"), "{names:?}");
-    for shell in SHELLS {
-        for cached in [false, true] {
-            let mut release = if cached { Release::without_program() } else { Release::with_program() };
-            release.program(&release.cached(), PROGRAM);
-            let mut given: BTreeMap<String, String> = BTreeMap::new();
-            for name in &names {
-                release = release.env(name, "mine");
-                given.insert((*name).to_owned(), "mine".to_owned());
-            }
-            let called = release.call(shell);
-            called.ran();
-            for (name, value) in given {
-                assert!(called.stdout.contains(&format!("\n{name}={value}\n")), "{name}: {called:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn without_a_temporary_directory_of_the_job_the_users_is_taken() {
-    for shell in SHELLS {
-        let release = Release::without_program().env("RUNNER_TEMP", "");
-        release.program(&release.cached(), PROGRAM);
-        fs::create_dir(release.path("tmp")).unwrap();
-        let tmp = release.path("tmp").display().to_string();
-        let release = release.env("TMPDIR", &tmp);
-        assert!(release.call(shell).ran().starts_with(&tmp));
-        let release = release.env("TMPDIR", "/dev/null");
-        assert!(release.call(shell).refused("Versioner has no temporary directory").contains("/dev/null"));
-    }
-}
-
-#[test]
-fn it_can_be_called_by_its_bare_name_and_through_a_link() {
-    for shell in SHELLS {
-        let release = Release::with_program();
+        let release = Release::with_binary();
         let mut command = release.command(shell);
-        let mut bare = std::process::Command::new(command.get_program());
+        let mut bare = Command::new(command.get_program());
         bare.args(&shell[1..]).args(["entrypoint.sh", "an argument", "*"]).current_dir(release.path("action"));
         bare.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        assert!(Called::of(bare.output().unwrap()).ran().ends_with(FILE));
+        assert!(RunOutput::from(bare.output().unwrap()).assert_binary_ran().ends_with(BINARY_NAME));
         symlink(release.path("action"), release.path("link")).unwrap();
-        command = std::process::Command::new(bare.get_program());
+        command = Command::new(bare.get_program());
         command.args(&shell[1..]).arg(release.path("link/entrypoint.sh")).args(["an argument", "*"]);
         command.env_clear().envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Called::of(command.output().unwrap()).ran();
+        RunOutput::from(command.output().unwrap()).assert_binary_ran();
     }
 }

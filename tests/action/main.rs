@@ -1,20 +1,22 @@
-//! The GitHub Action: `action.yml` and `entrypoint.sh`, without GitHub.
+//! Tests of the GitHub Action, `action.yml` and `entrypoint.sh`, without a runner.
 //!
-//! What a real runner makes of them is in `tests/act`.
+//! `tests/act` runs the Action under a real runner.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
+mod action_yml;
 #[cfg(target_os = "linux")]
-mod cancelled;
+mod cancellation;
+#[cfg(target_os = "linux")]
+mod download;
 #[cfg(target_os = "linux")]
 mod entrypoint;
 #[cfg(target_os = "linux")]
-mod fetching;
+mod environment;
+#[cfg(target_os = "linux")]
+mod file_server;
 mod manifest;
 #[cfg(target_os = "linux")]
 mod release;
 #[cfg(target_os = "linux")]
-mod server;
-#[cfg(target_os = "linux")]
 mod step;
-mod yaml;

@@ -1,16 +1,16 @@
-//! `action.yml` against the program: its inputs are the program's settings, its outputs the program's.
+//! Compares `action.yml` with the program: its inputs with the settings, its outputs with the program's outputs.
 
-use crate::yaml::{action, mapping, root, step, text, variables};
+use crate::action_yml::{entries, load_action, root, step, step_env, text};
 use saphyr::YamlOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use versioner_action::report::outputs::Outputs;
 use versioner_action::settings::names::{OTHER_VARIABLES, SETTINGS};
 
-/// Variables of ours that are neither settings nor outputs: they are for `entrypoint.sh`.
-const OF_THE_ENTRYPOINT: &[&str] = &["bin", "download_url"];
+/// `VERSIONER_…` variables that only `entrypoint.sh` reads.
+const ENTRYPOINT_VARIABLES: &[&str] = &["bin", "download_url"];
 
-/// The names of every setting, aliases among them: each makes sense as an input.
-fn names() -> BTreeSet<&'static str> {
+/// The names of all settings, including aliases.
+fn setting_names() -> BTreeSet<&'static str> {
     SETTINGS.iter().flat_map(|setting| setting.names()).collect()
 }
 
@@ -18,7 +18,6 @@ fn description(yaml: &YamlOwned) -> &str {
     text(yaml, "description").unwrap_or_default()
 }
 
-/// Fails with what one side has and the other has not.
 fn assert_same<T: Ord + std::fmt::Debug>(found: BTreeSet<T>, expected: BTreeSet<T>) {
     let (extra, missing): (Vec<&T>, Vec<&T>) =
         (found.difference(&expected).collect(), expected.difference(&found).collect());
@@ -26,24 +25,24 @@ fn assert_same<T: Ord + std::fmt::Debug>(found: BTreeSet<T>, expected: BTreeSet<
 }
 
 #[test]
-fn the_inputs_are_the_programs_settings_in_both_spellings() {
+fn every_setting_is_an_input_in_both_spellings() {
     let expected: BTreeSet<String> =
-        names().into_iter().flat_map(|name| [name.to_owned(), name.replace('_', "-")]).collect();
-    let action = action();
-    let inputs: BTreeSet<String> = mapping(&action, "inputs").iter().map(|(name, _)| (*name).to_owned()).collect();
+        setting_names().into_iter().flat_map(|name| [name.to_owned(), name.replace('_', "-")]).collect();
+    let action = load_action();
+    let inputs: BTreeSet<String> = entries(&action, "inputs").iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_same(inputs, expected);
 }
 
 #[test]
-fn each_input_is_explained_and_has_no_default_of_its_own() {
-    let action = action();
-    let inputs: BTreeMap<&str, _> = mapping(&action, "inputs").into_iter().collect();
+fn inputs_have_a_description_and_no_default() {
+    let action = load_action();
+    let inputs: BTreeMap<&str, _> = entries(&action, "inputs").into_iter().collect();
     for (name, input) in &inputs {
         let description = description(input);
         assert!(description.len() > 20 && description.ends_with('.'), "{name}: {description:?}");
-        let twin = inputs[name.replace('-', "_").as_str()];
-        assert_eq!(text(twin, "description"), Some(description), "{name}");
-        // Where an empty value is an error, one that was not given must not be empty.
+        let underscored = inputs[name.replace('-', "_").as_str()];
+        assert_eq!(text(underscored, "description"), Some(description), "{name}");
+        // An empty value is an error for these two, so an input that is not set needs a default.
         let default = matches!(*name, "status" | "version").then_some("auto");
         assert_eq!(text(input, "default"), default, "{name}");
         assert_eq!(input.as_mapping().unwrap().len(), 1 + usize::from(default.is_some()), "{name}");
@@ -51,27 +50,27 @@ fn each_input_is_explained_and_has_no_default_of_its_own() {
 }
 
 #[test]
-fn each_input_reaches_the_program_as_a_variable() {
-    let action = action();
+fn every_input_is_passed_as_an_environment_variable() {
+    let action = load_action();
     let step = step(&action);
-    let variables: BTreeSet<(String, String)> = mapping(&step, "env")
+    let variables: BTreeSet<(String, String)> = entries(&step, "env")
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.as_str().unwrap().to_owned()))
         .collect();
-    let expected: BTreeSet<(String, String)> = names()
+    let expected: BTreeSet<(String, String)> = setting_names()
         .into_iter()
         .map(|name| {
-            let hyphens = name.replace('_', "-");
-            let either = if hyphens == name { String::new() } else { format!(" || inputs['{hyphens}']") };
-            (format!("INPUT_{}", name.to_uppercase()), format!("${{{{ inputs.{name}{either} }}}}"))
+            let hyphenated = name.replace('_', "-");
+            let fallback = if hyphenated == name { String::new() } else { format!(" || inputs['{hyphenated}']") };
+            (format!("INPUT_{}", name.to_uppercase()), format!("${{{{ inputs.{name}{fallback} }}}}"))
         })
         .collect();
     assert_same(variables, expected);
 }
 
 #[test]
-fn no_input_is_part_of_a_script() {
-    let action = action();
+fn script_interpolates_no_input() {
+    let action = load_action();
     let step = step(&action);
     assert_eq!(text(&step, "run"), Some(r#"exec sh "$GITHUB_ACTION_PATH/entrypoint.sh""#));
     assert_eq!(text(&step, "shell"), Some("${{ runner.os == 'Windows' && 'bash' || 'sh' }}"));
@@ -80,13 +79,13 @@ fn no_input_is_part_of_a_script() {
 }
 
 #[test]
-fn the_outputs_are_the_programs() {
-    let action = action();
+fn every_program_output_is_an_action_output() {
+    let action = load_action();
     let id = text(&step(&action), "id").unwrap().to_owned();
-    let outputs = mapping(&action, "outputs");
+    let outputs = entries(&action, "outputs");
     let names: BTreeSet<&str> = outputs.iter().map(|(name, _)| *name).collect();
     let text = || Some("text".to_owned());
-    // Without `..`: an output that is new is missed here.
+    // Without `..`, a new output is a compile error here.
     let all = Outputs {
         outcome: Some("recorded"),
         gate: Some("passed"),
@@ -109,29 +108,29 @@ fn the_outputs_are_the_programs() {
     let expected = all.pairs().into_iter().map(|(name, _)| name).collect();
     assert_same(names, expected);
     for (name, output) in outputs {
-        assert_eq!(crate::yaml::text(output, "value").unwrap(), format!("${{{{ steps.{id}.outputs.{name} }}}}"));
+        assert_eq!(crate::action_yml::text(output, "value").unwrap(), format!("${{{{ steps.{id}.outputs.{name} }}}}"));
         assert!(description(output).ends_with('.'), "{name}");
     }
 }
 
 #[test]
-fn what_is_not_given_is_empty_and_either_spelling_counts() {
-    let given = variables(&[("api-key", "k"), ("product_name", "p"), ("fail-on-api-error", "false")]);
-    assert_eq!(given["INPUT_API_KEY"], "k");
-    assert_eq!(given["INPUT_PRODUCT_NAME"], "p");
-    assert_eq!(given["INPUT_FAIL_ON_API_ERROR"], "false");
-    assert_eq!((given["INPUT_STATUS"].as_str(), given["INPUT_VERSION"].as_str()), ("auto", "auto"));
-    let empty = given.values().filter(|value| value.is_empty()).count();
-    assert_eq!(empty, given.len() - 5);
+fn unset_inputs_are_empty_and_both_spellings_work() {
+    let env = step_env(&[("api-key", "k"), ("product_name", "p"), ("fail-on-api-error", "false")]);
+    assert_eq!(env["INPUT_API_KEY"], "k");
+    assert_eq!(env["INPUT_PRODUCT_NAME"], "p");
+    assert_eq!(env["INPUT_FAIL_ON_API_ERROR"], "false");
+    assert_eq!((env["INPUT_STATUS"].as_str(), env["INPUT_VERSION"].as_str()), ("auto", "auto"));
+    let empty = env.values().filter(|value| value.is_empty()).count();
+    assert_eq!(empty, env.len() - 5);
 }
 
 #[test]
-fn the_readme_names_what_the_entrypoint_reads() {
+fn readme_documents_the_entrypoint_variables() {
     let entrypoint = std::fs::read_to_string(root().join("entrypoint.sh")).unwrap();
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    for name in OF_THE_ENTRYPOINT {
+    for name in ENTRYPOINT_VARIABLES {
         let variable = format!("VERSIONER_{}", name.to_uppercase());
-        assert!(OTHER_VARIABLES.contains(name), "the program would warn about {variable}");
+        assert!(OTHER_VARIABLES.contains(name), "the program would warn that {variable} is unknown");
         assert!(entrypoint.contains(&variable) && readme.contains(&format!("`{variable}`")), "{variable}");
     }
 }

@@ -1,65 +1,67 @@
-//! A release of the Action in a directory, and calls of its `entrypoint.sh` with few programs around.
+//! A release of the Action in a temporary directory, whose `entrypoint.sh` runs with a minimal `PATH`.
 
-use crate::yaml::root;
+use crate::action_yml::root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
-/// Shells that may be `sh` on a runner or in a container.
+/// Shells that can be `sh` on a runner or in a container.
 pub(crate) const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash"]];
 
-/// What `entrypoint.sh` takes for granted.
-const BASICS: [&str; 7] = ["uname", "mktemp", "cp", "mv", "mkdir", "chmod", "sh"];
+/// The tools that `entrypoint.sh` always needs.
+const REQUIRED_TOOLS: [&str; 7] = ["uname", "mktemp", "cp", "mv", "mkdir", "chmod", "sh"];
 
-/// The file for this machine.
-pub(crate) const FILE: &str = if cfg!(target_arch = "aarch64") {
+/// The name of the binary for this machine.
+pub(crate) const BINARY_NAME: &str = if cfg!(target_arch = "aarch64") {
     "versioner-aarch64-unknown-linux-musl"
 } else {
     "versioner-x86_64-unknown-linux-musl"
 };
 
-/// As the tool cache spells this machine.
-pub(crate) const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+/// This machine's architecture, as the tool cache spells it.
+const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
 
-/// Stands in for the program: says by which path it was run, as which process, with which arguments and variables.
-pub(crate) const PROGRAM: &str =
+/// Stands in for the binary. Prints its path, process id, arguments and environment.
+pub(crate) const FAKE_BINARY: &str =
     "#!/bin/sh\necho \"ran $0 as $$\"\nprintf 'with <%s>\\n' \"$@\"\n/usr/bin/env\nexit 7\n";
 
-/// A directory with a name that shells trip over.
+/// A binary whose SHA-256 is not in `checksums.txt`.
+pub(crate) const TAMPERED_BINARY: &str = "#!/bin/sh\necho tampered\n";
+
 pub(crate) struct Release {
     directory: tempfile::TempDir,
-    variables: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
 }
 
-/// What came of a call.
+/// What one run of `entrypoint.sh` printed and returned.
 #[derive(Debug)]
-pub(crate) struct Called {
+pub(crate) struct RunOutput {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl Release {
-    /// Of this version, with `checksums.txt` for [`PROGRAM`] and no program.
-    pub(crate) fn without_program() -> Self {
+    /// A release whose `checksums.txt` lists [`FAKE_BINARY`], without the binary itself.
+    pub(crate) fn without_binary() -> Self {
         let release = Self::source();
-        release.write("action/checksums.txt", &format!("{}  other\n{}  {FILE}\n", "0".repeat(64), sha256(PROGRAM)));
+        let checksums = format!("{}  other\n{}  {BINARY_NAME}\n", "0".repeat(64), sha256(FAKE_BINARY));
+        release.write("action/checksums.txt", &checksums);
         release
     }
 
-    /// The same with the program in it.
-    pub(crate) fn with_program() -> Self {
-        let release = Self::without_program();
-        release.program(&format!("action/{FILE}"), PROGRAM);
+    pub(crate) fn with_binary() -> Self {
+        let release = Self::without_binary();
+        release.write_executable(&format!("action/{BINARY_NAME}"), FAKE_BINARY);
         release
     }
 
-    /// A checkout of the source.
+    /// A checkout of the source, in a directory whose name needs quoting in a shell.
     pub(crate) fn source() -> Self {
         let directory = tempfile::Builder::new().prefix("it's \"a\" $HOME;`x` * @ dir").tempdir().unwrap();
-        let release = Self { directory, variables: BTreeMap::new() };
+        let release = Self { directory, env: BTreeMap::new() };
         for name in ["entrypoint.sh", "Cargo.toml"] {
             release.write(&format!("action/{name}"), &fs::read_to_string(root().join(name)).unwrap());
         }
@@ -73,9 +75,9 @@ impl Release {
         self.directory.path().join(name)
     }
 
-    /// Where the tool cache has the program.
-    pub(crate) fn cached(&self) -> String {
-        format!("cache/versioner/{}/{ARCH}/{FILE}", env!("CARGO_PKG_VERSION"))
+    /// The path of the binary in the tool cache, relative to the test's directory.
+    pub(crate) fn cached_binary(&self) -> String {
+        format!("cache/versioner/{}/{ARCH}/{BINARY_NAME}", env!("CARGO_PKG_VERSION"))
     }
 
     pub(crate) fn write(&self, name: &str, content: &str) {
@@ -84,57 +86,57 @@ impl Release {
         fs::write(path, content).unwrap();
     }
 
-    /// Makes an executable file. Another process writes it: for as long as this one had it open for writing, and a test
-    /// beside this one forked, it could not be executed.
-    pub(crate) fn program(&self, name: &str, content: &str) {
+    /// Writes an executable file through `install`. If this process wrote it, a test that forks at the same time would
+    /// inherit the open file, and running it would fail with "text file busy".
+    pub(crate) fn write_executable(&self, name: &str, content: &str) {
         self.write("source", content);
         self.write(name, "");
-        let copied = Command::new("install").args(["-m", "755"]).arg(self.path("source")).arg(self.path(name)).status();
-        assert!(copied.unwrap().success());
+        let status = Command::new("install").args(["-m", "755"]).arg(self.path("source")).arg(self.path(name)).status();
+        assert!(status.unwrap().success());
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.to_owned(), value.to_owned());
+        self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Puts onto the `PATH` what the script takes for granted, these tools, and nothing else. `busybox:wget` is
-    /// busybox's; `busybox:*` makes it all that is taken for granted.
+    /// Replaces the `PATH` with the required tools and these. `busybox:wget` is BusyBox's `wget`; `busybox:*` takes the
+    /// required tools from BusyBox.
     pub(crate) fn tools(mut self, tools: &[&str]) -> Self {
         let bin = self.path("bin");
         let _ = fs::remove_dir_all(&bin);
         fs::create_dir(&bin).unwrap();
-        let all = tools.contains(&"busybox:*");
-        let basics = BASICS.iter().map(|name| (*name, if all { "busybox" } else { name }));
-        let tools = tools.iter().filter(|tool| **tool != "busybox:*");
-        let tools = tools.map(|tool| tool.split_once(':').map_or((*tool, *tool), |(program, name)| (name, program)));
-        for (name, program) in basics.chain(tools) {
-            symlink(find(program), bin.join(name)).unwrap();
+        let busybox = tools.contains(&"busybox:*");
+        let required = REQUIRED_TOOLS.iter().map(|name| (*name, if busybox { "busybox" } else { name }));
+        let extra = tools.iter().filter(|tool| **tool != "busybox:*");
+        let extra = extra.map(|tool| tool.split_once(':').map_or((*tool, *tool), |(program, name)| (name, program)));
+        for (name, program) in required.chain(extra) {
+            symlink(find_program(program), bin.join(name)).unwrap();
         }
-        self.variables.insert("PATH".to_owned(), bin.display().to_string());
+        self.env.insert("PATH".to_owned(), bin.display().to_string());
         self
     }
 
-    /// Puts a script in front of a tool, or in its place.
-    pub(crate) fn fake(self, tool: &str, script: &str) -> Self {
+    /// Replaces a tool on the `PATH` with a script.
+    pub(crate) fn fake_tool(self, tool: &str, script: &str) -> Self {
         let _ = fs::remove_file(self.path("bin").join(tool));
-        self.program(&format!("bin/{tool}"), script);
+        self.write_executable(&format!("bin/{tool}"), script);
         self
     }
 
     pub(crate) fn command(&self, shell: &[&str]) -> Command {
-        let mut command = Command::new(find(shell[0]));
+        let mut command = Command::new(find_program(shell[0]));
         command.args(&shell[1..]).arg(self.path("action/entrypoint.sh")).args(["an argument", "*"]);
-        command.env_clear().envs(&self.variables).current_dir(&self.directory).stdin(Stdio::null());
+        command.env_clear().envs(&self.env).current_dir(&self.directory).stdin(Stdio::null());
         command
     }
 
-    pub(crate) fn call(&self, shell: &[&str]) -> Called {
-        Called::of(self.command(shell).output().unwrap())
+    pub(crate) fn run(&self, shell: &[&str]) -> RunOutput {
+        RunOutput::from(self.command(shell).output().unwrap())
     }
 
-    /// The files under `name`, by their paths within it.
-    pub(crate) fn files(&self, name: &str) -> Vec<String> {
+    /// The files under `name`, by their paths relative to it.
+    pub(crate) fn list_files(&self, name: &str) -> Vec<String> {
         fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(directory).into_iter().flatten() {
                 let path = entry.unwrap().path();
@@ -147,21 +149,23 @@ impl Release {
     }
 }
 
-impl Called {
-    pub(crate) fn of(output: std::process::Output) -> Self {
+impl From<Output> for RunOutput {
+    fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
+}
 
-    /// The path that the program was run by.
-    pub(crate) fn ran(&self) -> &str {
+impl RunOutput {
+    /// Asserts that [`FAKE_BINARY`] ran with all arguments and its exit code was returned. Returns the path it ran from.
+    pub(crate) fn assert_binary_ran(&self) -> &str {
         assert_eq!(self.code, 7, "{self:?}");
         assert!(self.stdout.contains("\nwith <an argument>\nwith <*>\n"), "{self:?}");
         self.stdout.strip_prefix("ran ").unwrap().split(" as ").next().unwrap()
     }
 
-    /// The one annotation, of a call that ran no program.
-    pub(crate) fn refused(&self, title: &str) -> &str {
+    /// Asserts that the only output is an error annotation with this title. Returns its message.
+    pub(crate) fn assert_failed(&self, title: &str) -> &str {
         assert_eq!((self.code, self.stdout.lines().count()), (1, 1), "{self:?}");
         let message = self.stdout.strip_prefix(&format!("::error title={title}::"));
         message.unwrap_or_else(|| panic!("not {title}: {self:?}"))
@@ -175,9 +179,8 @@ pub(crate) fn sha256(content: &str) -> String {
     String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
 }
 
-/// Where a program is that these tests need.
-pub(crate) fn find(program: &str) -> PathBuf {
+pub(crate) fn find_program(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
-    let mut places = std::env::split_paths(&path).map(|directory| directory.join(program));
-    places.find(|file| file.is_file()).unwrap_or_else(|| panic!("these tests need {program}: install it"))
+    let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(program));
+    candidates.find(|file| file.is_file()).unwrap_or_else(|| panic!("these tests need {program}: install it"))
 }

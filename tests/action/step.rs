@@ -1,8 +1,8 @@
-//! The step of `action.yml` as GitHub runs it: its script under `sh -e`, its variables and no other inputs, its signals
-//! to one process.
+//! The step of `action.yml` as GitHub runs it: the script under `sh -e`, only the step's own environment, and signals to
+//! the shell process alone.
 
-use crate::release::{FILE, Release, find};
-use crate::yaml::{action, step, text, variables};
+use crate::action_yml::{entries, load_action, step, step_env, text};
+use crate::release::{BINARY_NAME, Release, find_program};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,33 +13,31 @@ use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use versioner_sandbox::Sandbox;
 
-/// A step that uses a release of the Action, which holds the real program.
+/// A step that uses a release of the Action with the real binary.
 pub(crate) struct Step {
     release: Rc<Release>,
-    variables: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
 }
 
-/// What came of a step.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct StepResult {
     pub(crate) code: i32,
     pub(crate) log: String,
     pub(crate) outputs: BTreeMap<String, String>,
 }
 
 impl Step {
-    /// With the inputs that a workflow gives, and nothing in the environment that GitHub does not put there.
     pub(crate) fn new(inputs: &[(&str, &str)]) -> Self {
         let binary = std::env::var_os("VERSIONER_TEST_BIN")
             .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_versioner")), PathBuf::from);
         let release = Release::source().tools(&["sha256sum", "bash", "sleep", "cat", "kill"]);
         let sum = Command::new("sha256sum").arg(&binary).output().unwrap().stdout;
         let sum = String::from_utf8(sum).unwrap().split(' ').next().unwrap().trim_start_matches('\\').to_owned();
-        release.write("action/checksums.txt", &format!("{sum}  {FILE}\n"));
-        symlink(binary, release.path("action").join(FILE)).unwrap();
+        release.write("action/checksums.txt", &format!("{sum}  {BINARY_NAME}\n"));
+        symlink(binary, release.path("action").join(BINARY_NAME)).unwrap();
         release.write("workspace/file", "");
         let path = |name: &str| release.path(name).display().to_string();
-        let mut all = variables(inputs);
+        let mut env = step_env(inputs);
         for (name, value) in [
             ("GITHUB_ACTION_PATH", path("action")),
             ("GITHUB_WORKSPACE", path("workspace")),
@@ -59,28 +57,28 @@ impl Step {
             ("GITHUB_SERVER_URL", "https://github.com".to_owned()),
             ("GITHUB_ACTOR", "mona".to_owned()),
         ] {
-            all.insert(name.to_owned(), value);
+            env.insert(name.to_owned(), value);
         }
-        Self { release: Rc::new(release), variables: all }
+        Self { release: Rc::new(release), env }
     }
 
     /// A later step of the same job, with other inputs.
     pub(crate) fn next(&self, inputs: &[(&str, &str)]) -> Self {
-        let mut all = self.variables.clone();
-        all.extend(variables(inputs));
-        Self { release: Rc::clone(&self.release), variables: all }
+        let mut env = self.env.clone();
+        env.extend(step_env(inputs));
+        Self { release: Rc::clone(&self.release), env }
     }
 
-    /// A deployment of shop 1.4.2 to production, reported to `sandbox`.
+    /// A step that reports a deployment of version 1.4.2 to production.
     pub(crate) fn deployment(sandbox: &Sandbox, inputs: &[(&str, &str)]) -> Self {
         let (key, url) = (sandbox.key(), sandbox.url());
-        let given = [("api_key", key), ("api_url", &url), ("version", "1.4.2"), ("environment", "production")];
-        Self::new(&[&given, inputs].concat())
+        let common = [("api_key", key), ("api_url", &url), ("version", "1.4.2"), ("environment", "production")];
+        Self::new(&[&common, inputs].concat())
     }
 
-    /// A variable of the workflow.
+    /// Sets a variable in the workflow's environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.to_owned(), value.to_owned());
+        self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -88,14 +86,14 @@ impl Step {
         self.release.path(name)
     }
 
-    /// As GitHub starts it: `sh -e {0}`, in the workspace.
+    /// Starts the step as GitHub does: `sh -e {0}`, in the workspace.
     pub(crate) fn start(&self) -> Child {
-        self.release.write("temp/script.sh", text(&step(&action()), "run").unwrap());
-        Command::new(find("sh"))
+        self.release.write("temp/script.sh", text(&step(&load_action()), "run").unwrap());
+        Command::new(find_program("sh"))
             .arg("-e")
             .arg(self.path("temp/script.sh"))
             .env_clear()
-            .envs(&self.variables)
+            .envs(&self.env)
             .current_dir(self.path("workspace"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -104,36 +102,36 @@ impl Step {
             .unwrap()
     }
 
-    pub(crate) fn end(&self, child: Child) -> Ended {
+    pub(crate) fn wait(&self, child: Child) -> StepResult {
         let output = child.wait_with_output().unwrap();
         let outputs = fs::read_to_string(self.path("output")).unwrap_or_default();
         let outputs = outputs.lines().map(|line| line.split_once('=').unwrap());
-        Ended {
+        StepResult {
             code: output.status.code().unwrap(),
             log: String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
             outputs: outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
     }
 
-    pub(crate) fn run(&self) -> Ended {
-        self.end(self.start())
+    pub(crate) fn run(&self) -> StepResult {
+        self.wait(self.start())
     }
 }
 
-pub(crate) fn send(signal: &str, child: &Child) {
+pub(crate) fn send_signal(signal: &str, child: &Child) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
-fn freeze(seconds: u32) -> versioner_sandbox::Rule {
+fn freeze_rule(seconds: u32) -> versioner_sandbox::Rule {
     json!({"kind": "window", "name": "freeze", "environment": "production", "ends_in_seconds": seconds}).into()
 }
 
 #[test]
-fn an_event_is_reported_and_its_outputs_are_handed_on() {
+fn step_records_the_event_and_sets_outputs() {
     let sandbox = Sandbox::start();
-    let ended = Step::deployment(&sandbox, &[("product-name", "shop"), ("scm-branch", "of the input")]).run();
-    assert_eq!(ended.code, 0, "{ended:?}");
-    assert_eq!(ended.outputs["outcome"], "recorded");
+    let result = Step::deployment(&sandbox, &[("product-name", "shop"), ("scm-branch", "of the input")]).run();
+    assert_eq!(result.code, 0, "{result:?}");
+    assert_eq!(result.outputs["outcome"], "recorded");
     let requests = sandbox.requests();
     let sent = requests[0].json();
     assert_eq!((&sent["product_name"], &sent["scm_branch"]), (&json!("shop"), &json!("of the input")));
@@ -141,11 +139,11 @@ fn an_event_is_reported_and_its_outputs_are_handed_on() {
 }
 
 #[test]
-fn every_input_arrives() {
-    // Each setting that `check` shows with its source, by both spellings.
-    let action = action();
+fn every_input_reaches_the_program() {
+    // `check` prints the source of each setting.
+    let action = load_action();
     for hyphens in [false, true] {
-        for (name, _) in crate::yaml::mapping(&action, "inputs") {
+        for (name, _) in entries(&action, "inputs") {
             if name.contains('-') != hyphens || name.contains("api") && name.contains("key") {
                 continue;
             }
@@ -154,15 +152,15 @@ fn every_input_arrives() {
                 "command" => continue,
                 _ => "1",
             };
-            let ended = Step::new(&[("command", "check"), (name, value)]).run();
-            let from = format!("INPUT_{}", name.replace('-', "_").to_uppercase());
-            assert!(ended.log.contains(&from), "{name}: {ended:?}");
+            let result = Step::new(&[("command", "check"), (name, value)]).run();
+            let source = format!("INPUT_{}", name.replace('-', "_").to_uppercase());
+            assert!(result.log.contains(&source), "{name}: {result:?}");
         }
     }
 }
 
 #[test]
-fn the_workflows_variables_count_where_no_input_is_given() {
+fn workflow_variables_apply_to_unset_inputs() {
     let sandbox = Sandbox::start();
     let step = || {
         Step::new(&[("api-url", &sandbox.url()), ("version", "auto")])
@@ -181,46 +179,46 @@ fn the_workflows_variables_count_where_no_input_is_given() {
 }
 
 #[test]
-fn an_expression_that_gave_nothing_is_an_error_only_where_it_was_given() {
+fn empty_version_or_status_is_an_error() {
     let sandbox = Sandbox::start();
     for name in ["version", "status"] {
-        let ended = Step::deployment(&sandbox, &[(name, "")]).run();
-        assert_eq!(ended.code, 1, "{ended:?}");
-        assert!(ended.log.contains(&format!("{name} (from INPUT_{}) is empty", name.to_uppercase())), "{ended:?}");
+        let result = Step::deployment(&sandbox, &[(name, "")]).run();
+        assert_eq!(result.code, 1, "{result:?}");
+        assert!(result.log.contains(&format!("{name} (from INPUT_{}) is empty", name.to_uppercase())), "{result:?}");
     }
     assert!(sandbox.requests().is_empty());
     assert_eq!(Step::deployment(&sandbox, &[("product_name", ""), ("product-name", "")]).run().code, 0);
 }
 
 #[test]
-fn a_missing_key_is_one_annotation() {
-    let ended = Step::new(&[("environment", "production")]).run();
-    assert_eq!(ended.code, 1);
-    let errors: Vec<&str> = ended.log.lines().filter(|line| line.starts_with("::error")).collect();
-    assert!(errors.len() == 1 && errors[0].contains("api_key"), "{ended:?}");
+fn missing_api_key_is_one_annotation() {
+    let result = Step::new(&[("environment", "production")]).run();
+    assert_eq!(result.code, 1);
+    let errors: Vec<&str> = result.log.lines().filter(|line| line.starts_with("::error")).collect();
+    assert!(errors.len() == 1 && errors[0].contains("api_key"), "{result:?}");
 }
 
 #[test]
-fn a_block_fails_the_step_with_its_own_code() {
+fn block_fails_the_step_with_exit_code_5() {
     let sandbox = Sandbox::start();
-    sandbox.rule(freeze(600));
-    let ended = Step::deployment(&sandbox, &[("status", "started")]).run();
-    assert_eq!(ended.code, 5, "{ended:?}");
-    assert_eq!((&*ended.outputs["outcome"], &*ended.outputs["gate"]), ("blocked", "blocked"));
+    sandbox.rule(freeze_rule(600));
+    let result = Step::deployment(&sandbox, &[("status", "started")]).run();
+    assert_eq!(result.code, 5, "{result:?}");
+    assert_eq!((&*result.outputs["outcome"], &*result.outputs["gate"]), ("blocked", "blocked"));
 }
 
 #[test]
-fn a_cancelled_wait_ends_at_the_first_signal() {
+fn wait_stops_at_the_first_signal() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let sandbox = Sandbox::start();
-        sandbox.rule(freeze(600));
+        sandbox.rule(freeze_rule(600));
         let step = Step::deployment(&sandbox, &[("status", "started"), ("on_block", "wait"), ("wait_timeout", "20m")]);
         let mut child = step.start();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        assert!(lines.any(|line| line.contains("waiting")), "it does not wait");
-        send(signal, &child);
-        let ended = step.end(child);
-        assert_eq!(ended.code, code, "{ended:?}");
-        assert_eq!(ended.outputs["gate"], "blocked");
+        assert!(lines.any(|line| line.contains("waiting")), "the step does not wait");
+        send_signal(signal, &child);
+        let result = step.wait(child);
+        assert_eq!(result.code, code, "{result:?}");
+        assert_eq!(result.outputs["gate"], "blocked");
     }
 }
