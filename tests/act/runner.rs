@@ -1,24 +1,24 @@
-//! `act` in a directory of its own, with a release of the Action for it to find.
+//! Runs `act` in a temporary repository that is a release of the Action.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use versioner_sandbox::Sandbox;
 
-/// The file for this machine.
-pub(crate) const FILE: &str = if cfg!(target_arch = "aarch64") {
+/// The name of the binary for this machine.
+pub(crate) const BINARY_NAME: &str = if cfg!(target_arch = "aarch64") {
     "versioner-aarch64-unknown-linux-musl"
 } else {
     "versioner-x86_64-unknown-linux-musl"
 };
 
-/// A repository that is a release, and whose workflows use it.
+/// A repository that is a release of the Action and whose workflows use it.
 pub(crate) struct Runner<'a> {
     directory: tempfile::TempDir,
     sandbox: &'a Sandbox,
 }
 
-/// A job that has run.
+/// The result of a job.
 pub(crate) struct Job {
     success: bool,
     pub(crate) log: String,
@@ -33,11 +33,11 @@ impl<'a> Runner<'a> {
         for name in ["action.yml", "entrypoint.sh", "Cargo.toml"] {
             fs::copy(source.join(name), release.join(name)).unwrap();
         }
-        call(Command::new("install").arg(binary()).arg(release.join(FILE)));
-        let sums = call(Command::new("sha256sum").arg(FILE).current_dir(&release));
+        stdout_of(Command::new("install").arg(binary()).arg(release.join(BINARY_NAME)));
+        let sums = stdout_of(Command::new("sha256sum").arg(BINARY_NAME).current_dir(&release));
         fs::write(release.join("checksums.txt"), sums).unwrap();
         let git = |args: &[&str]| {
-            call(
+            stdout_of(
                 Command::new("git")
                     .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
                     .args(args)
@@ -55,18 +55,19 @@ impl<'a> Runner<'a> {
         self.directory.path().join("release")
     }
 
-    /// Puts another program into the release, whose checksums stay as they are.
-    pub(crate) fn program(&self, content: &str) {
-        self.put(FILE, content);
+    /// Replaces the binary, but not its checksum.
+    pub(crate) fn replace_binary(&self, content: &str) {
+        self.write_executable(BINARY_NAME, content);
     }
 
-    /// Puts a program into the checkout. Another process writes it, since one that is open for writing cannot be run.
-    pub(crate) fn put(&self, name: &str, content: &str) {
+    /// Writes an executable file into the repository. `install` writes it: if this process did, a concurrent fork could
+    /// keep the file open for writing, and it could not be executed.
+    pub(crate) fn write_executable(&self, name: &str, content: &str) {
         fs::write(self.release().join("source"), content).unwrap();
-        call(Command::new("install").args(["source", name]).current_dir(self.release()));
+        stdout_of(Command::new("install").args(["source", name]).current_dir(self.release()));
     }
 
-    /// Runs an example: jobs, or steps of a job that has checked out and knows the key.
+    /// Runs an example from the README: whole jobs, or steps of a job that has the API key and a checkout.
     pub(crate) fn run_example(&self, example: &str) -> Job {
         let mut workflow = "on: push\n".to_owned();
         if example.starts_with("jobs:") {
@@ -83,27 +84,26 @@ impl<'a> Runner<'a> {
         self.run_with(file.to_str().unwrap(), &["--platform", "ubuntu-latest=-self-hosted", "--env", &url])
     }
 
-    /// Puts a `cargo` onto the `PATH` whose work is done: what it would build is what these tests have been built with.
-    pub(crate) fn has_built(&self) {
-        let built = Path::new(env!("CARGO_BIN_EXE_versioner")).with_file_name("versioner-sandbox");
-        assert!(built.is_file(), "build it first: cargo build --package versioner-sandbox");
+    /// Puts a `cargo` on the `PATH` that copies the binaries of this test build instead of building them.
+    pub(crate) fn install_fake_cargo(&self) {
+        let sandbox = Path::new(env!("CARGO_BIN_EXE_versioner")).with_file_name("versioner-sandbox");
+        assert!(sandbox.is_file(), "build it first: cargo build --package versioner-sandbox");
         let script = format!(
             "#!/bin/sh\nset -e\nmkdir -p target/debug\ncp '{}' target/debug/versioner\ncp '{}' target/debug/\n",
             binary().display(),
-            built.display()
+            sandbox.display()
         );
         let directory = self.directory.path();
         fs::create_dir(directory.join("bin")).unwrap();
         fs::write(directory.join("source"), script).unwrap();
-        call(Command::new("install").arg(directory.join("source")).arg(directory.join("bin/cargo")));
+        stdout_of(Command::new("install").arg(directory.join("source")).arg(directory.join("bin/cargo")));
     }
 
     pub(crate) fn run(&self, workflow: &str) -> Job {
         self.run_with(workflow, &["--platform", "ubuntu-latest=-self-hosted"])
     }
 
-    /// Runs a workflow file without containers, and without anything that it would have to fetch: whoever tries meets a
-    /// proxy that is none.
+    /// Runs a workflow file on the host, without containers. A proxy that does not exist makes every download fail.
     pub(crate) fn run_with(&self, workflow: &str, options: &[&str]) -> Job {
         let home = self.directory.path().join("home");
         let workflow = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/act/workflows").join(workflow);
@@ -133,17 +133,17 @@ impl<'a> Runner<'a> {
 }
 
 impl Job {
-    pub(crate) fn succeeded(&self) {
+    pub(crate) fn assert_succeeded(&self) {
         assert!(self.success && self.log.contains("Job succeeded"), "{}", self.log);
     }
 
-    /// Fails unless the job failed by a step with this exit code.
-    pub(crate) fn failed_with(&self, code: i32) {
+    /// Asserts that a step failed the job with this exit code.
+    pub(crate) fn assert_failed(&self, code: i32) {
         assert!(!self.success && self.log.contains("Job failed"), "{}", self.log);
         assert!(self.log.contains(&format!("] exit status {code}\n")), "not {code}: {}", self.log);
     }
 
-    /// What `::error` annotations said.
+    /// The text of each `::error` annotation.
     pub(crate) fn errors(&self) -> Vec<&str> {
         self.log.lines().filter_map(|line| Some(line.split_once("::error")?.1)).collect()
     }
@@ -153,8 +153,8 @@ fn binary() -> PathBuf {
     std::env::var_os("VERSIONER_TEST_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_versioner")), PathBuf::from)
 }
 
-/// What a command that must succeed prints.
-fn call(command: &mut Command) -> String {
+/// Runs a command that must succeed and returns its output.
+fn stdout_of(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
