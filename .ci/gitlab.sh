@@ -1,46 +1,50 @@
 #!/usr/bin/env bash
-# Steps for the GitLab component: its schema, and pipelines that use it. Sourced by `run`.
+# Steps that check the GitLab component and run pipelines that use it. Sourced by `run`.
 
-# shellcheck disable=SC2034,SC2154 # `run` and its other parts set and use what is not set or used here.
+# shellcheck disable=SC2034,SC2154 # Shares variables with `run` and the files that it sources.
 set -Eeuo pipefail
 
 readonly gitlab_ci_local_version=4.75.1
-# What it runs on; the machine's own may be older.
+# gitlab-ci-local runs on this version of Node.js. The installed one may be too old.
 readonly node_version=22.23.3
 
 mirror_url=''
 pipeline_status=0
 
 check_gitlab() {
-  local half version named
-  # Two documents: the inputs, and the jobs.
+  local half version versions
+  # The file has two YAML documents: the inputs, and the jobs.
   awk -v out="${work}/component" '/^---$/ { part = 1; next } { print > (out "-" part + 0 ".yml") }' templates/versioner.yml
   for half in "${work}"/component-{0,1}.yml tests/gitlab/*.yml; do
     "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci "${half}"
   done
-  version=$(sed -n 's/^version = "\(.*\)"$/\1/p;T;q' Cargo.toml)
-  named=$(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' templates/versioner.yml | sort -u)
-  [[ ${named} == "${version}" ]] || die "templates/versioner.yml is not of version ${version}"
-  # The script within, as the shells of most images see it. An input stands for a word.
-  sed -n '/^    - |$/,/^    - export/ { /^    - /d; s/^      //; s/\$\[\[[^]]*]]/input/g; p }' "${work}/component-1.yml" \
-    >"${work}/component.sh"
+  version=$(cargo_version)
+  versions=$(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' templates/versioner.yml | sort -u)
+  [[ ${versions} == "${version}" ]] || die "templates/versioner.yml must name version ${version} and no other, as Cargo.toml"
+  # Checks the script in `before_script` as POSIX sh, with each input replaced by a word.
+  sed -n '1,/^    - export/ { /^    - |$/,$ { /^    - /d; s/^      //; s/\$\[\[[^]]*]]/input/g; p } }' \
+    "${work}/component-1.yml" >"${work}/component.sh"
+  grep -q 'ln -sf' "${work}/component.sh" || die 'no script was found in templates/versioner.yml'
   "${tools}/venv/bin/shellcheck" --shell=sh --severity=warning -- "${work}/component.sh"
+}
+
+cargo_version() {
+  sed -n 's/^version = "\(.*\)"$/\1/p;T;q' Cargo.toml
 }
 
 install_gitlab_ci_local() {
   local into=${tools}/gitlab
-  type -P npm || die 'install Node.js 20 or later, with npm (https://nodejs.org)'
+  type -P npm || die 'npm is not installed: install Node.js 20 or later (https://nodejs.org)'
   if ! grep -qs "\"version\": \"${gitlab_ci_local_version}\"" "${into}/node_modules/gitlab-ci-local/package.json"; then
     npm install --silent --no-audit --no-fund --no-package-lock --prefix "${into}" \
       "gitlab-ci-local@${gitlab_ci_local_version}" "node@${node_version}"
   fi
 }
 
-# Pipelines on this machine, without containers, of a project that includes the component of the release files.
+# Runs pipelines on this machine, without containers. Each project includes the component from the release files.
 test_gitlab() {
-  local url key heard mirror=${work}/mirror version
-  version=$(sed -n 's/^version = "\(.*\)"$/\1/p;T;q' Cargo.toml)
-  local program=${mirror}/v${version}/versioner-${musl}
+  local url key version statuses mirror=${work}/mirror
+  version=$(cargo_version)
   install_gitlab_ci_local
   start_sandbox
   url=$(sed -n 's/^listening on //p' "${work}/sandbox.out")
@@ -49,43 +53,51 @@ test_gitlab() {
   local api=(--variable "VERSIONER_API_URL=${url}" --variable "VERSIONER_API_KEY=${key}")
   local mirrored=("${api[@]}" --variable "VERSIONER_DOWNLOAD_URL=${mirror_url}")
 
-  passes recorded "${mirrored[@]}"
-  heard=$(told "${url}")
-  [[ ${heard} == 'started completed started completed started failed' ]] || die "the API heard: ${heard}"
-  says recorded 'by hand' 'the gated job did not run its script'
-  grep -q '"GET /v' "${work}/mirror.log" || die 'nothing was downloaded'
+  expect_success outcomes "${mirrored[@]}"
+  statuses=$(sent_statuses "${url}")
+  [[ ${statuses} == 'started completed started completed started failed' ]] || die "the API received: ${statuses}"
+  expect_log outcomes 'deployed after the gate'
+  grep -q '"GET /v' "${work}/mirror.log" || die 'the component downloaded nothing'
 
-  # Included from anywhere, for a GitLab that has no components.
+  expect_success stale-reports "${mirrored[@]}"
+
+  # As a remote include, for GitLab versions without components.
   sed -i "s|https://releases.example|${mirror_url}/v${version}|" -- "${work}/gitlab/remote.yml"
-  passes remote "${mirrored[@]}"
+  expect_success remote "${mirrored[@]}"
 
-  # Rules of the API.
   curl --silent --output "${work}/rule.out" --header 'Content-Type: application/json' "${url}/_sandbox/rules" \
     --data '{"kind": "window", "name": "freeze", "environment": "production", "ends_in_seconds": 3600}'
-  fails blocked "${mirrored[@]}"
-  says blocked 'By: freeze (NO_DEPLOY_WINDOW' 'the log does not say what blocks'
-  [[ ! -e ${work}/ran ]] || die 'what was blocked was deployed'
+  expect_failure blocked "${mirrored[@]}"
+  expect_log blocked 'By: freeze (NO_DEPLOY_WINDOW'
+  [[ ! -e ${work}/deployed ]] || die 'a blocked deployment ran'
 
-  # Another program than the component names does not run; nor does any that it does not name.
-  printf '#!/bin/sh\ntouch %q\n' "${work}/ran" >"${program}"
-  fails remote "${mirrored[@]}"
-  says remote 'is not the program of this release' 'the log does not say what was downloaded'
-  cp -- templates/versioner.yml "${mirror}/v${version}/versioner.yml"
-  fails remote "${mirrored[@]}"
-  says remote 'this component is not of a release' 'the log does not say what is missing'
-  [[ ! -e ${work}/ran ]] || die 'what was not verified was run'
-
-  # One that is there already is the user's own choice, and nothing is downloaded.
-  rm -- "${program}"
-  passes remote "${api[@]}" --variable "VERSIONER_BIN=${static_binary}"
-  fails remote "${api[@]}" --variable VERSIONER_BIN=no-such-program
-  says remote "'no-such-program' is not there" 'the log does not say what is missing'
+  test_gitlab_verification "${version}"
   stop_mirror
   stop_sandbox
-  printf 'wrapped, gated, failed, blocked, read by a later job; downloaded and verified, included from elsewhere\n'
+  printf 'tested: outcomes, outputs of earlier jobs, stale reports, blocks, remote include, verification\n'
 }
 
-# A place to download a release from: its address is in `mirror_url`.
+# test_gitlab_verification VERSION: the component runs only the program that it has a checksum of, or VERSIONER_BIN. Uses
+# variables of `test_gitlab`.
+test_gitlab_verification() {
+  local program=${mirror}/v$1/versioner-${musl}
+  printf '#!/bin/sh\ntouch %q\n' "${work}/deployed" >"${program}"
+  expect_failure remote "${mirrored[@]}"
+  expect_log remote 'checksum mismatch'
+  cp -- templates/versioner.yml "${mirror}/v$1/versioner.yml"
+  expect_failure remote "${mirrored[@]}"
+  expect_log remote 'this component is not from a release'
+  [[ ! -e ${work}/deployed ]] || die 'an unverified program ran'
+
+  # VERSIONER_BIN is the user's own choice: it is not verified, and nothing is downloaded.
+  rm -- "${program}"
+  expect_success remote "${api[@]}" --variable "VERSIONER_BIN=${static_binary}"
+  expect_log remote "versioner: running ${static_binary} (VERSIONER_BIN or the input bin), not verified"
+  expect_failure remote "${api[@]}" --variable VERSIONER_BIN=no-such-program
+  expect_log remote "cannot run 'no-such-program'"
+}
+
+# start_mirror VERSION: serves the release files. Sets `mirror_url` and `mirror_pid`.
 start_mirror() {
   local port
   mkdir -p -- "${mirror}/v$1" "${work}/gitlab"
@@ -108,12 +120,12 @@ stop_mirror() {
   mirror_pid=''
 }
 
-# pipeline NAME ARGUMENT…: runs `NAME.yml` in a project of its own, which holds the component. Its exit status is then in
-# `pipeline_status`, its log in NAME.log.
-pipeline() {
+# run_pipeline NAME ARGUMENT…: runs NAME.yml in a new project that holds the component. Sets `pipeline_status` and writes
+# NAME.log.
+run_pipeline() {
   local name=$1 project=${work}/gitlab/$1
   shift
-  # What an earlier one downloaded lies beside it.
+  # The component downloads to PROJECT.tmp.
   rm -rf -- "${project}" "${project}.tmp"
   mkdir -p -- "${project}/templates"
   cp -- "${work}/gitlab/${name}.yml" "${project}/.gitlab-ci.yml"
@@ -123,38 +135,38 @@ pipeline() {
   git -C "${project}" add .
   git -C "${project}" -c user.name=octo -c user.email=octo@example.invalid commit --quiet --message 'A pipeline'
   pipeline_status=0
-  # It says that it is not GitLab, and must seem to be. (Its --shell-isolation empties the tree before `after_script`, and
-  # with it what a job hands on, which GitLab does not.)
+  # gitlab-ci-local sets GITLAB_CI to false. It also runs all jobs in one directory: --concurrency keeps them apart.
+  # (Its --shell-isolation would delete the reports before `after_script`, which GitLab does not.)
   env --chdir "${project}" -- "PATH=${tools}/gitlab/node_modules/.bin:${PATH}" gitlab-ci-local --force-shell-executor \
-    --no-artifacts-to-source --no-color --variable GITLAB_CI=true --ignore-predefined-vars GITLAB_CI \
-    --variable "RAN=${work}/ran" "$@" >"${work}/${name}.log" 2>&1 || pipeline_status=$?
+    --no-artifacts-to-source --no-color --concurrency 1 --variable GITLAB_CI=true --ignore-predefined-vars GITLAB_CI \
+    --variable "DEPLOYED=${work}/deployed" "$@" >"${work}/${name}.log" 2>&1 || pipeline_status=$?
 }
 
-# passes NAME ARGUMENT…: a pipeline that must pass.
-passes() {
-  pipeline "$@"
+# expect_success NAME ARGUMENT…: runs a pipeline that must succeed.
+expect_success() {
+  run_pipeline "$@"
   ((pipeline_status == 0)) || die_with_log "$1" "the pipeline $1 failed"
 }
 
-# fails NAME ARGUMENT…: a pipeline that must fail.
-fails() {
-  pipeline "$@"
+# expect_failure NAME ARGUMENT…: runs a pipeline that must fail.
+expect_failure() {
+  run_pipeline "$@"
   ((pipeline_status != 0)) || die_with_log "$1" "the pipeline $1 did not fail"
 }
 
-# says NAME TEXT OTHERWISE: the pipeline's log has this text.
-says() {
-  grep -qF -- "$2" "${work}/$1.log" || die_with_log "$1" "$3"
+# expect_log NAME TEXT: the pipeline's log must contain this text.
+expect_log() {
+  grep -qF -- "$2" "${work}/$1.log" || die_with_log "$1" "the log of the pipeline $1 does not contain: $2"
 }
 
-# die_with_log NAME REASON
+# die_with_log NAME REASON: prints the pipeline's log and ends the run.
 die_with_log() {
   sed 's/^/  | /' -- "${work}/$1.log"
   die "$2"
 }
 
-# told URL: the statuses that the API has heard, in order.
-told() {
+# sent_statuses URL: the statuses of the events that the API received, in order.
+sent_statuses() {
   curl --silent "$1/_sandbox/requests" | python3 -c '
 import json, sys
 print(*(request["body"]["status"] for request in json.load(sys.stdin)))'
