@@ -94,6 +94,6 @@ else
   versioner_binary=$(find_binary) || { printf '%s\n' "${versioner_binary}" && exit 1; }
 fi
 [ -f "${versioner_binary}" ] && [ -x "${versioner_binary}" ] || fail 'Cannot run versioner' \
-  "'${VERSIONER_BIN:-${versioner_binary}}' does not exist or is not executable. Check VERSIONER_BIN."
+  "'${VERSIONER_BIN:-${versioner_binary}}' does not exist or is not executable. Run chmod +x on it, or set VERSIONER_BIN to another."
 [ -z "${VERSIONER_BIN:-}" ] || one_line "versioner: running ${versioner_binary} (VERSIONER_BIN), not verified" >&2
 exec "${versioner_binary}" "$@"

@@ -8,8 +8,7 @@ readonly act_version=v0.2.89
 readonly actionlint_version=v1.7.12
 readonly action_validator_version=0.6.0
 
-# Each tool finds different mistakes: zizmor unsafe patterns, actionlint wrong expressions, the schemas what GitHub would
-# reject.
+# Each tool finds different mistakes: zizmor unsafe patterns, actionlint wrong expressions, and the schemas invalid syntax.
 check_workflows() {
   local workflows=(.github/workflows/*.yml tests/act/workflows/*.yml) file
   install_go_program github.com/rhysd/actionlint "${actionlint_version}" /cmd/actionlint
@@ -57,7 +56,7 @@ install_action_validator() {
   fi
 }
 
-# Compares one event through entrypoint.sh with the binary alone: the difference is the cost of finding and verifying it.
+# Compares one event from the binary with one through entrypoint.sh, which also finds and verifies the binary.
 measure_entrypoint() {
   local url key action=${work}/action direct wrapped
   mkdir -p -- "${action}"

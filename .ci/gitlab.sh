@@ -20,7 +20,7 @@ check_gitlab() {
   done
   version=$(cargo_version)
   versions=$(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' templates/versioner.yml | sort -u)
-  [[ ${versions} == "${version}" ]] || die "templates/versioner.yml must name version ${version} and no other, as Cargo.toml"
+  [[ ${versions} == "${version}" ]] || die "templates/versioner.yml does not name version ${version} alone"
   # Checks the script in `before_script` as POSIX sh, with each input replaced by a word.
   sed -n '1,/^    - export/ { /^    - |$/,$ { /^    - /d; s/^      //; s/\$\[\[[^]]*]]/input/g; p } }' \
     "${work}/component-1.yml" >"${work}/component.sh"
@@ -77,8 +77,8 @@ test_gitlab() {
   printf 'tested: outcomes, outputs of earlier jobs, stale reports, blocks, remote include, verification\n'
 }
 
-# test_gitlab_verification VERSION: the component runs only the program that it has a checksum of, or VERSIONER_BIN. Uses
-# variables of `test_gitlab`.
+# test_gitlab_verification VERSION: the component runs only the program that it has a checksum of, or VERSIONER_BIN.
+# Uses variables of `test_gitlab`.
 test_gitlab_verification() {
   local program=${mirror}/v$1/versioner-${musl}
   printf '#!/bin/sh\ntouch %q\n' "${work}/deployed" >"${program}"
@@ -120,8 +120,8 @@ stop_mirror() {
   mirror_pid=''
 }
 
-# run_pipeline NAME ARGUMENT…: runs NAME.yml in a new project that holds the component. Sets `pipeline_status` and writes
-# NAME.log.
+# run_pipeline NAME ARGUMENT…: runs NAME.yml in a new project that holds the component. Sets `pipeline_status`, and
+# writes NAME.log.
 run_pipeline() {
   local name=$1 project=${work}/gitlab/$1
   shift

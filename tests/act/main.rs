@@ -1,5 +1,5 @@
-//! Tests of the Action under a real runner: `act` runs workflow files on this machine, and the sandbox stands in for the
-//! API.
+//! Tests of the Action under a real runner: `act` runs workflow files on this machine, and the sandbox stands in for
+//! the API.
 //!
 //! Not part of `cargo test`, because they need `act`: run `cargo test --test act`. Where act differs from GitHub,
 //! `tests/action` tests what GitHub does. `VERSIONER_TEST_BIN` puts another binary into the release.

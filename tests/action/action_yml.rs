@@ -33,8 +33,8 @@ pub(crate) fn step(action: &YamlOwned) -> YamlOwned {
     steps[0].clone()
 }
 
-/// The step's environment when a workflow sets `inputs`. As on GitHub, an input that is not set is empty. Evaluates only
-/// expressions of the form `${{ inputs.a || inputs['b'] }}`.
+/// The step's environment when a workflow sets `inputs`. As on GitHub, an input that is not set is empty. Evaluates
+/// only expressions of the form `${{ inputs.a || inputs['b'] }}`.
 pub(crate) fn step_env(inputs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let action = load_action();
     let mut values: BTreeMap<&str, &str> =

@@ -157,7 +157,7 @@ impl From<Output> for RunOutput {
 }
 
 impl RunOutput {
-    /// Asserts that [`FAKE_BINARY`] ran with all arguments and its exit code was returned. Returns the path it ran from.
+    /// Asserts that [`FAKE_BINARY`] ran with all arguments and that its exit code was returned. Returns its path.
     pub(crate) fn assert_binary_ran(&self) -> &str {
         assert_eq!(self.code, 7, "{self:?}");
         assert!(self.stdout.contains("\nwith <an argument>\nwith <*>\n"), "{self:?}");

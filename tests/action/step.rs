@@ -1,5 +1,5 @@
-//! The step of `action.yml` as GitHub runs it: the script under `sh -e`, only the step's own environment, and signals to
-//! the shell process alone.
+//! The step of `action.yml` as GitHub runs it: the script under `sh -e`, only the step's own environment, and signals
+//! to the shell process alone.
 
 use crate::action_yml::{entries, load_action, step, step_env, text};
 use crate::release::{BINARY_NAME, Release, find_program};
