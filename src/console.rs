@@ -1,29 +1,30 @@
-//! Everything that is said: lines, annotations, the summary and outputs, without the API key and without being able to fail.
+//! Terminal and CI output: redacted, never fatal.
 //!
-//! Owns: which stream, scrubbing, and that a surface that fails is warned of once. Does not own: words (`report`), nor
-//! any system's grammar (`ci`).
+//! Owns: the choice of stream, redaction, and one warning per surface that fails. Does not own: wording (`report`), nor the
+//! grammar of a CI system (`ci`).
 
-use crate::ci::surface::{Level, Summary, Surface};
-use crate::secret::Redactor;
-use crate::text;
+use crate::ci::surface::Surface;
+use crate::model::message::{Level, Summary};
+use crate::text::{Redactor, sanitize};
 use std::cell::Cell;
+use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Where messages go. Texts that come in are ours, with what is not ours in them already made safe by [`text::shown`].
+/// The output of one call. Foreign text in messages is already sanitized.
 pub struct Console {
     surface: Box<dyn Surface>,
     redactor: Redactor,
-    /// Whether stdout belongs to something else, the outputs as JSON or a command, and messages go to stderr.
+    /// Whether stdout belongs to the outputs as JSON or to a command, so that messages go to stderr.
     stdout_is_taken: bool,
-    /// Whether to say more.
+    /// Whether to print more.
     pub verbose: bool,
-    /// Whether to say everything.
+    /// Whether to print everything.
     pub debug: bool,
     stdout_failed: Cell<bool>,
 }
 
 impl Console {
-    /// Speaks through `surface`; to stderr alone if `stdout_is_taken`.
+    /// Prints through `surface`; only to stderr if `stdout_is_taken`.
     #[must_use]
     pub fn new(surface: Box<dyn Surface>, stdout_is_taken: bool) -> Self {
         Self {
@@ -36,28 +37,28 @@ impl Console {
         }
     }
 
-    /// From now on leaves stdout to a command.
+    /// From now on stdout belongs to a command.
     pub fn leave_stdout(&mut self) {
         self.stdout_is_taken = true;
     }
 
-    /// From now on hides what `redactor` knows.
-    pub fn hide(&mut self, redactor: Redactor) {
+    /// From now on redacts with `redactor`.
+    pub fn set_redactor(&mut self, redactor: Redactor) {
         self.redactor = redactor;
     }
 
     /// `text` without the API key.
     #[must_use]
-    pub fn scrub(&self, text: &str) -> String {
-        self.redactor.scrub(text)
+    pub fn redact(&self, text: &str) -> String {
+        self.redactor.redact(text)
     }
 
-    /// One line for everybody.
+    /// One line.
     pub fn line(&self, line: &str) {
-        self.people(&format!("versioner: {}\n", self.scrub(line)), false);
+        self.print_message(&format!("versioner: {}\n", self.redact(line)), false);
     }
 
-    /// A line for whoever asked for more.
+    /// A line that is printed only with `verbose`.
     pub fn verbose(&self, line: impl FnOnce() -> String) {
         if self.verbose || self.debug {
             self.line(&line());
@@ -66,21 +67,21 @@ impl Console {
 
     /// A block of lines, such as JSON, indented.
     pub fn block(&self, lines: &str) {
-        let scrubbed = self.scrub(lines);
-        let shown: String = scrubbed
+        let redacted = self.redact(lines);
+        let lines: String = redacted
             .lines()
             .map(|line| {
                 let indent = line.len() - line.trim_start_matches(' ').len();
-                format!("  {}{}\n", &line[..indent], text::shown(line))
+                format!("  {}{}\n", &line[..indent], sanitize(line))
             })
             .collect();
-        self.people(&shown, false);
+        self.print_message(&lines, false);
     }
 
-    /// A message that is shown where the CI system shows such things. `message` may have several lines.
+    /// A message in the CI system's own form. `message` may have several lines.
     pub fn annotate(&self, level: Level, title: &str, message: &str) {
-        let annotation = self.surface.annotation(level, &self.scrub(title), &self.scrub(message));
-        self.people(&annotation, level != Level::Notice && !self.surface.annotates_on_stdout());
+        let annotation = self.surface.annotation(level, &self.redact(title), &self.redact(message));
+        self.print_message(&annotation, level != Level::Notice && !self.surface.annotates_on_stdout());
     }
 
     /// A warning.
@@ -94,34 +95,34 @@ impl Console {
         self.surface.has_summary()
     }
 
-    /// Adds to the job's summary, which is complete: scrubbed and escaped.
-    pub fn summarise(&self, summary: &Summary) {
-        self.through_surface("job summary", self.surface.summarise(summary));
+    /// Adds a section to the job summary, already redacted.
+    pub fn add_summary(&self, summary: &Summary) {
+        self.write_surface("job summary", self.surface.add_summary(summary));
     }
 
-    /// Hands on outputs to later steps, already scrubbed.
-    pub fn hand_on(&self, outputs: &[(&str, String)]) {
-        self.through_surface("outputs", self.surface.hand_on(outputs));
+    /// Sets outputs for later steps, already redacted.
+    pub fn set_outputs(&self, outputs: &[(&str, String)]) {
+        self.write_surface("outputs", self.surface.set_outputs(outputs));
     }
 
-    fn through_surface(&self, what: &str, written: Result<String, String>) {
+    fn write_surface<E: Display>(&self, what: &str, written: Result<String, E>) {
         match written {
-            Ok(lines) => self.people(&lines, false),
+            Ok(lines) => self.print_message(&lines, false),
             Err(problem) => self.warn(&format!(
                 "The {what} could not be written: {}. Nothing else is affected.",
-                text::shown(&problem)
+                sanitize(&problem.to_string())
             )),
         }
     }
 
-    /// Prints `text` on stdout as the one thing that belongs there: JSON, help, a version.
+    /// Prints `text` on stdout: JSON, help or a version.
     pub fn print(&self, text: &str) {
         self.to_stdout(text);
     }
 
-    fn people(&self, text: &str, grave: bool) {
-        if self.stdout_is_taken || grave {
-            // Nobody is left to tell if stderr is closed.
+    fn print_message(&self, text: &str, to_stderr: bool) {
+        if self.stdout_is_taken || to_stderr {
+            // If stderr is closed, there is no way left to report it.
             let _ = io::stderr().write_all(text.as_bytes());
         } else {
             self.to_stdout(text);

@@ -1,62 +1,64 @@
-//! The Versioner API: its endpoints, and one event sent with patience.
+//! The Versioner API: its endpoints, and sending one event with retries.
 //!
-//! Owns: requests, and the tries of one event. Does not own: which failures pass (`retry`), what replies mean (`reply`),
-//! nor whether to wait for a block to lift (`gate`).
+//! Owns: requests, retries and classifying replies. Does not own: waiting for a block to lift (`gate`), nor wording
+//! (`report`).
 
-pub mod block;
+mod backoff;
+mod classify;
+pub mod config;
+mod error;
+mod http;
 mod proxy;
-pub mod reply;
 mod tls;
-mod wire;
 
-use crate::ci::remote::clean_url;
-use crate::clock::{Clock, ServerClock};
+pub use backoff::LONGEST_PAUSE;
+pub use config::{ApiConfig, is_loopback};
+pub use error::ClientError;
+
 use crate::env::Env;
-use crate::retry::{self, Next, Pauses};
-use crate::settings::{Connection, EventType};
-use crate::when::spelled_duration;
-use anyhow::{Context as _, anyhow};
-use block::Block;
+use crate::model::block::Block;
+use crate::model::clock::{Clock, ServerClock};
+use crate::model::event::EventType;
+use crate::model::verdict::{Unavailable, UnavailableCause, Verdict};
+use crate::text::{Foreign, clean_url};
+use backoff::{Next, Pauses};
+use classify::{Meaning, classify};
+use http::{BodyState, HttpResult, Reply, exchange};
 use jiff::Timestamp;
-use reply::{Unreached, Verdict, classify};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use reqwest::{RequestBuilder, Url, redirect};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use wire::{Ending, Exchange, Reply, exchange};
 
-/// What came of sending one event, over all its tries.
+/// What came of sending one event, over all its attempts.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// What the last try came to.
+pub struct SendResult {
+    /// What the last attempt came to.
     pub verdict: Verdict,
-    /// Its HTTP status, if anything answered.
+    /// The last reply's HTTP status.
     pub http_status: Option<u16>,
     /// How many requests were sent.
     pub requests: u32,
-    /// The server's clock, as far as a reply told it.
     pub server_clock: ServerClock,
-    /// A pause that the server asked for, and that was not made.
+    /// A pause that the server asked for and that was not made.
     pub asked_pause: Option<Duration>,
-    /// When the first try was sent, by our clock, that got no reply and may have been recorded.
+    /// When, by our clock, the first attempt was sent that has no final answer: the API may have recorded it.
     pub unanswered_since: Option<Timestamp>,
-    /// The `Idempotency-Key` of its tries.
-    pub key: String,
+    /// The `Idempotency-Key` of the attempts.
+    pub idempotency_key: String,
 }
 
-/// An event to be sent.
+/// An event to send.
 #[derive(Clone, Copy, Debug)]
-pub struct Sending<'a> {
-    /// Which endpoint takes it.
+pub struct SendRequest<'a> {
     pub event_type: EventType,
-    /// Its body.
     pub body: &'a Map<String, Value>,
-    /// The `Idempotency-Key` of an earlier try of the same event; else it gets a new one.
-    pub key: Option<&'a str>,
+    /// The `Idempotency-Key` of earlier attempts; `None`: a new one.
+    pub idempotency_key: Option<&'a str>,
 }
 
-/// Where events go.
+/// The API client.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -65,174 +67,193 @@ pub struct Client {
     user_agent: HeaderValue,
     request_timeout: Duration,
     retries: u32,
-    proxy: Option<String>,
+    /// The forward proxy, without credentials.
+    proxy: Option<Foreign>,
 }
 
-/// What is told about a request while it is under way.
-pub trait Progress {
-    /// A line worth reading for everybody: a try failed, and another follows.
-    fn retrying(&mut self, line: &str);
-    /// A line for debugging.
-    fn debug(&mut self, line: &dyn Fn() -> String);
+/// What happens while an event is sent.
+#[derive(Debug)]
+pub enum SendProgress<'a> {
+    /// An attempt failed, and another follows.
+    Retrying {
+        failure: Failure<'a>,
+        pause: Duration,
+        /// Attempts so far.
+        requests: u32,
+        retries: u32,
+    },
+    /// A request is sent.
+    Request { url: &'a Url, body: &'a [u8] },
+    /// A reply arrived.
+    Reply { status: u16, headers: Vec<(&'a str, String)>, body: &'a [u8] },
+}
+
+/// Why an attempt is repeated.
+#[derive(Debug)]
+pub enum Failure<'a> {
+    Unavailable(&'a Unavailable),
+    /// The reply with this status was truncated.
+    Truncated(u16),
 }
 
 impl Client {
-    /// A client for `connection`, as `ci` (a word for the `User-Agent`).
+    /// A client for `config`. `ci` names the CI system in the `User-Agent`.
     ///
     /// # Errors
-    /// Configuration that cannot be used: a CA bundle, a proxy, a key that no header can hold.
-    pub fn new(connection: &Connection, env: &Env, ci: &str) -> anyhow::Result<Self> {
-        let base = connection.api_url.value.clone();
-        let proxy = proxy::of(env, &base).map_err(|error| anyhow!(error))?;
-        let tls = tls::config(env, connection.ca_bundle.as_ref()).map_err(|error| anyhow!(error))?;
+    /// [`ClientError`] if the configuration cannot be used.
+    pub fn new(config: &ApiConfig, env: &Env, ci: &str) -> Result<Self, ClientError> {
+        let base = config.url.value.clone();
+        let proxy = proxy::detect(env, &base)?;
+        let tls = tls::config(env, config.ca_bundle.as_ref())?;
         let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()
-            // Shorter than a request may take, so that what never connected is told from what got no answer.
-            .connect_timeout(connection.request_timeout.mul_f64(0.9))
+            // Shorter than a request may take: a connection that was never made is told apart from a missing reply.
+            .connect_timeout(config.request_timeout.mul_f64(0.9))
             .no_proxy()
             .redirect(redirect::Policy::none());
         let proxy_name = proxy.as_ref().map(|proxy| proxy.name.clone());
         if let Some(proxy) = proxy {
             http = http.proxy(proxy.reqwest);
         }
-        let bearer = connection.key.as_ref().map(|key| {
+        let bearer = config.key.as_ref().map(|key| {
             let mut bearer = HeaderValue::from_bytes(key.value.bearer().as_bytes())
-                .map_err(|_| anyhow!("api_key (from {}) holds characters that no request can carry", key.source))?;
+                .map_err(|_| ClientError::KeyCharacters(key.source.clone()))?;
             bearer.set_sensitive(true);
-            anyhow::Ok(bearer)
+            Ok(bearer)
         });
+        let http_error = |error: String| ClientError::Http(error.into());
         Ok(Self {
-            http: http.build().context("the HTTP client cannot be set up")?,
+            http: http.build().map_err(|error| http_error(error.to_string()))?,
             base,
             bearer: bearer.transpose()?,
-            user_agent: HeaderValue::from_str(&format!("versioner-action/{} ({ci})", env!("CARGO_PKG_VERSION")))?,
-            request_timeout: connection.request_timeout,
-            retries: connection.retries,
+            user_agent: HeaderValue::from_str(&format!("versioner-action/{} ({ci})", env!("CARGO_PKG_VERSION")))
+                .map_err(|error| http_error(error.to_string()))?,
+            request_timeout: config.request_timeout,
+            retries: config.retries,
             proxy: proxy_name,
         })
     }
 
-    /// Where the API says whether it is up.
+    /// The endpoint that reports whether the API is up.
     #[must_use]
     pub fn health_url(&self) -> Url {
         self.endpoint("health")
     }
 
-    /// Asks whether the API is up: `GET /health`, once, without a key. Gives the status.
+    /// Asks once, without a key, whether the API is up: `GET /health`. Gives the status, of which 2xx means that it is.
     ///
     /// # Errors
-    /// Says what came instead of a success.
-    pub async fn health(&self) -> Result<u16, Unreached> {
+    /// [`Unavailable`] if there is no reply.
+    pub async fn health(&self) -> Result<u16, Unavailable> {
         let request = self.http.get(self.health_url()).header(USER_AGENT, &self.user_agent);
         match exchange(request, Instant::now() + self.request_timeout).await {
-            Exchange::Failed(failure) => Err(failure.unreached(self.host(), self.proxy.as_deref())),
-            Exchange::Reply(reply) if (200..300).contains(&reply.status) => Ok(reply.status),
-            Exchange::Reply(reply) => Err(Unreached {
-                what: format!("{} answered {} {}", self.health_url(), reply.status, reply::reason(reply.status)),
-                advice: Some("Check api_url".to_owned()),
-                status: Some(reply.status),
-                may_be_recorded: false,
-            }),
+            HttpResult::Failed(cause) => Err(self.unavailable(cause)),
+            HttpResult::Reply(reply) => Ok(reply.status),
         }
     }
 
-    /// The same, with one try of at most `limit`.
+    /// The same client, with one attempt of at most `limit`.
     #[must_use]
-    pub fn hurried(&self, limit: Duration) -> Self {
+    pub fn single_attempt(&self, limit: Duration) -> Self {
         Self { request_timeout: self.request_timeout.min(limit), retries: 0, ..self.clone() }
     }
 
-    /// Sends an event, and again while that may help, until `deadline` if there is one.
+    /// Sends an event, with retries, until `deadline` if there is one.
     ///
-    /// All tries carry one random `Idempotency-Key`, so that a server that knows it records one event. The API's
-    /// documentation does not mention it, and nothing here relies on it.
+    /// All attempts share one random `Idempotency-Key`. The API's documentation does not mention it, and nothing here relies
+    /// on it.
     pub async fn send(
         &self,
-        sending: Sending<'_>,
+        request: SendRequest<'_>,
         deadline: Option<Instant>,
         clock: Clock,
         rng: &mut fastrand::Rng,
-        progress: &mut dyn Progress,
-    ) -> Answer {
-        let endpoint = self.endpoint(match sending.event_type {
+        observe: &mut dyn FnMut(SendProgress<'_>),
+    ) -> SendResult {
+        let url = self.endpoint(match request.event_type {
             EventType::Deployment => "deployment-events/",
             EventType::Build => "build-events/",
         });
-        let body = serde_json::to_vec(sending.body).unwrap_or_default();
-        progress.debug(&|| format!("POST {endpoint} {}", String::from_utf8_lossy(&body)));
-        let key = sending.key.map_or_else(new_key, str::to_owned);
+        let body = serde_json::to_vec(request.body).unwrap_or_default();
+        observe(SendProgress::Request { url: &url, body: &body });
+        let key = request.idempotency_key.map_or_else(new_key, str::to_owned);
         let mut pauses = Pauses::new(self.retries);
-        let mut requests = 0;
-        let mut server_clock = ServerClock::default();
-        let mut unanswered_since = None;
-        let mut cut_block = None;
+        let mut attempts = Attempts::default();
         loop {
             let sent = clock.now();
-            let request = self.request(endpoint.clone(), &key, body.clone());
             let limit = Instant::now() + self.request_timeout;
-            let outcome = exchange(request, deadline.map_or(limit, |deadline| limit.min(deadline))).await;
-            requests += 1;
-            let (mut verdict, mut http_status, again, asked) = match &outcome {
-                Exchange::Reply(reply) => {
-                    progress.debug(&|| spelled_reply(reply));
-                    let now = clock.now();
-                    server_clock = ServerClock::of_date(reply.header("date"), now).or(server_clock);
-                    let again = match reply.ending {
-                        Ending::Cut => retry::is_worth_rereading(reply.status),
-                        Ending::Whole | Ending::TooLong => retry::is_transient(reply.status),
-                    };
-                    let asked = retry::asked_pause(reply.status, |name| reply.header(name), server_clock.at(now));
-                    (classify(reply, self.proxy.as_deref()), Some(reply.status), again, asked)
-                }
-                Exchange::Failed(failure) => {
-                    let unreached = failure.unreached(self.host(), self.proxy.as_deref());
-                    (Verdict::Unreachable(unreached), None, failure.cause.is_transient(), None)
-                }
-            };
-            if outcome.is_unanswered() {
-                unanswered_since.get_or_insert(sent);
+            let post = self.post(url.clone(), &key, body.clone());
+            let result = exchange(post, deadline.map_or(limit, |deadline| limit.min(deadline))).await;
+            if let HttpResult::Reply(reply) = &result {
+                observe(reply_progress(reply));
             }
-            // A block that was cut short is still a block, whatever the tries after it come to, unless one is recorded.
-            cut_block = block_cut_short(&outcome, &verdict).or(cut_block);
-            if let (Verdict::Refused(_) | Verdict::Unreachable(_), Some(block)) = (&verdict, &cut_block) {
-                http_status = Some(block.status);
-                verdict = Verdict::Blocked(Box::new(block.clone()));
+            let attempt = self.attempt(&result, clock.now(), attempts.server_clock);
+            attempts.add(&attempt, sent);
+            let mut send_result = attempts.result(&attempt, key.clone());
+            if !attempt.retry {
+                return send_result;
             }
-            let key = key.clone();
-            let mut answer =
-                Answer { verdict, http_status, requests, server_clock, asked_pause: None, unanswered_since, key };
-            if !again {
-                return answer;
-            }
-            let next = pauses.next(asked, rng);
             let fits = |pause| deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
-            match next {
+            match pauses.next(attempt.asked_pause, rng) {
                 Next::After(pause) if fits(pause) => {
-                    let what = answer.what(&outcome);
-                    progress.retrying(&format!(
-                        "{what}; trying again in {:.1} s ({requests} of {})",
-                        pause.as_secs_f64(),
-                        self.retries
-                    ));
+                    let failure = attempt.failure();
+                    let (requests, retries) = (attempts.requests, self.retries);
+                    observe(SendProgress::Retrying { failure, pause, requests, retries });
                     sleep(pause).await;
                 }
                 Next::TooLong(pause) => {
-                    answer.add_asked_pause(pause);
-                    return answer;
+                    send_result.asked_pause = Some(pause);
+                    if let Verdict::Unavailable(unavailable) = &mut send_result.verdict {
+                        unavailable.asked_pause = Some(pause);
+                    }
+                    return send_result;
                 }
                 Next::After(_) | Next::Exhausted => {
-                    answer.asked_pause = asked;
-                    return answer;
+                    send_result.asked_pause = attempt.asked_pause;
+                    return send_result;
                 }
             }
         }
     }
 
-    fn request(&self, endpoint: Url, key: &str, body: Vec<u8>) -> RequestBuilder {
+    /// What one request came to, at `now` by our clock.
+    fn attempt(&self, result: &HttpResult, now: Timestamp, known_clock: ServerClock) -> Attempt {
+        match result {
+            HttpResult::Failed(cause) => {
+                let retry = is_transient(cause);
+                let verdict = Verdict::Unavailable(self.unavailable(cause.clone()));
+                Attempt { verdict, status: None, truncated: false, server_clock: None, retry, asked_pause: None }
+            }
+            HttpResult::Reply(reply) => {
+                let clock = ServerClock::from_date(reply.header("date"), now);
+                let truncated = reply.body_state == BodyState::Truncated;
+                let retry = match truncated {
+                    true => backoff::is_retried_if_truncated(reply.status),
+                    false => backoff::is_transient(reply.status),
+                };
+                let server_now = clock.or(known_clock).at(now);
+                let asked_pause = backoff::asked_pause(reply.status, |name| reply.header(name), server_now);
+                let verdict = match classify(reply, self.proxy.is_some()) {
+                    Meaning::Recorded(receipt) => Verdict::Recorded(receipt),
+                    Meaning::Blocked(block) => Verdict::Blocked(block),
+                    Meaning::Rejected(rejection) => Verdict::Rejected(rejection),
+                    Meaning::Unavailable(cause) => Verdict::Unavailable(self.unavailable(cause)),
+                };
+                Attempt { verdict, status: Some(reply.status), truncated, server_clock: Some(clock), retry, asked_pause }
+            }
+        }
+    }
+
+    fn unavailable(&self, cause: UnavailableCause) -> Unavailable {
+        let host = self.base.host_str().unwrap_or_default().into();
+        Unavailable { cause, host, proxy: self.proxy.clone(), asked_pause: None }
+    }
+
+    fn post(&self, url: Url, key: &str, body: Vec<u8>) -> RequestBuilder {
         let request = self
             .http
-            .post(endpoint)
+            .post(url)
             .header(USER_AGENT, &self.user_agent)
             .header(CONTENT_TYPE, "application/json")
             .header("accept", "application/json")
@@ -249,46 +270,92 @@ impl Client {
         url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
         url
     }
+}
 
-    fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
+/// One request and what it came to.
+struct Attempt {
+    verdict: Verdict,
+    status: Option<u16>,
+    /// Whether the reply's body is incomplete.
+    truncated: bool,
+    server_clock: Option<ServerClock>,
+    /// Whether another attempt may succeed.
+    retry: bool,
+    asked_pause: Option<Duration>,
+}
+
+impl Attempt {
+    fn failure(&self) -> Failure<'_> {
+        match (&self.verdict, self.status) {
+            (Verdict::Unavailable(unavailable), _) => Failure::Unavailable(unavailable),
+            (Verdict::Recorded(_) | Verdict::Blocked(_) | Verdict::Rejected(_), status) => {
+                Failure::Truncated(status.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The block that a truncated reply reports. A truncated 409 counts as one: a block must not pass for a rejection.
+    fn truncated_block(&self) -> Option<Block> {
+        match (&self.verdict, self.status) {
+            (Verdict::Blocked(block), _) if self.truncated => Some((**block).clone()),
+            (Verdict::Rejected(_), Some(409)) if self.truncated => Some(Block::unreadable_conflict()),
+            _ => None,
+        }
     }
 }
 
-impl Answer {
-    /// That nothing was sent, because of `unreached`.
-    #[must_use]
-    pub fn unsent(unreached: Unreached) -> Self {
-        Self {
-            http_status: unreached.status,
-            verdict: Verdict::Unreachable(unreached),
-            requests: 0,
-            server_clock: ServerClock::default(),
+/// All attempts of one event so far.
+#[derive(Default)]
+struct Attempts {
+    requests: u32,
+    server_clock: ServerClock,
+    unanswered_since: Option<Timestamp>,
+    /// A block whose reply was truncated. It stands, whatever later attempts come to, unless one of them is recorded.
+    truncated_block: Option<Block>,
+}
+
+impl Attempts {
+    fn add(&mut self, attempt: &Attempt, sent: Timestamp) {
+        self.requests += 1;
+        self.server_clock = attempt.server_clock.unwrap_or_default().or(self.server_clock);
+        if matches!(&attempt.verdict, Verdict::Unavailable(unavailable) if unavailable.may_be_recorded()) {
+            self.unanswered_since.get_or_insert(sent);
+        }
+        self.truncated_block = attempt.truncated_block().or(self.truncated_block.take());
+    }
+
+    /// The result if `attempt` was the last one.
+    fn result(&self, attempt: &Attempt, idempotency_key: String) -> SendResult {
+        let (verdict, http_status) = match (&attempt.verdict, &self.truncated_block) {
+            (Verdict::Rejected(_) | Verdict::Unavailable(_), Some(block)) => {
+                (Verdict::Blocked(Box::new(block.clone())), Some(block.status))
+            }
+            (verdict, _) => (verdict.clone(), attempt.status),
+        };
+        SendResult {
+            verdict,
+            http_status,
+            requests: self.requests,
+            server_clock: self.server_clock,
             asked_pause: None,
-            unanswered_since: None,
-            key: new_key(),
+            unanswered_since: self.unanswered_since,
+            idempotency_key,
         }
     }
+}
 
-    /// What happened, in a few words, for the line that says that another try follows.
-    fn what(&self, outcome: &Exchange) -> String {
-        match (&self.verdict, outcome) {
-            (Verdict::Unreachable(unreached), _) => unreached.what.clone(),
-            (_, Exchange::Reply(reply)) => format!("the reply ({}) was cut short", reply.status),
-            (_, Exchange::Failed(_)) => "no reply came".to_owned(),
-        }
-    }
-
-    fn add_asked_pause(&mut self, pause: Duration) {
-        self.asked_pause = Some(pause);
-        if let Verdict::Unreachable(unreached) = &mut self.verdict {
-            let spelled = spelled_duration(pause);
-            unreached.what.push_str(&format!(", and asks to wait {spelled} before the next try"));
-            unreached.advice = Some(format!(
-                "Run this again in {spelled}. A pause of more than {} is not made here, so that no job hangs in silence",
-                spelled_duration(retry::LONGEST_PAUSE)
-            ));
-        }
+/// Whether a request without a reply is retried.
+fn is_transient(cause: &UnavailableCause) -> bool {
+    match cause {
+        UnavailableCause::Connect(_)
+        | UnavailableCause::Closed(_)
+        | UnavailableCause::TimedOut
+        | UnavailableCause::ProxyRefused => true,
+        UnavailableCause::Certificate(_) | UnavailableCause::ProxyLogin => false,
+        UnavailableCause::ProxyAnswered(status)
+        | UnavailableCause::Server { status, .. }
+        | UnavailableCause::NotTheApi(status, _)
+        | UnavailableCause::UnexpectedStatus(status) => backoff::is_transient(*status),
     }
 }
 
@@ -296,24 +363,10 @@ fn new_key() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// The block that a reply cut short tells of: also a 409 whose body does not say any more what it was, for one that forbids
-/// must not be taken for one that merely fails.
-fn block_cut_short(outcome: &Exchange, verdict: &Verdict) -> Option<Block> {
-    let Exchange::Reply(reply) = outcome else { return None };
-    match verdict {
-        Verdict::Blocked(block) if reply.ending == Ending::Cut => Some((**block).clone()),
-        Verdict::Refused(_) if reply.ending == Ending::Cut && reply.status == 409 => Some(Block::unreadable_conflict()),
-        _ => None,
-    }
-}
-
-fn spelled_reply(reply: &Reply) -> String {
-    let headers: Vec<String> = reply
-        .headers()
-        .map(|(name, value)| match name {
-            "set-cookie" => format!("{name}: ***"),
-            _ => format!("{name}: {}", clean_url(value)),
-        })
-        .collect();
-    format!("reply {} [{}] {}", reply.status, headers.join("; "), String::from_utf8_lossy(&reply.body))
+fn reply_progress(reply: &Reply) -> SendProgress<'_> {
+    let headers = reply.headers().map(|(name, value)| match name {
+        "set-cookie" => (name, "***".to_owned()),
+        _ => (name, clean_url(value)),
+    });
+    SendProgress::Reply { status: reply.status, headers: headers.collect(), body: &reply.body }
 }

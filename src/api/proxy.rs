@@ -1,12 +1,12 @@
-//! The forward proxy that a request to the API goes through, if any.
+//! The forward proxy for requests to the API.
 //!
-//! Owns: which variable decides, as curl reads them, and that loopback never goes through a proxy. The matching of
-//! `NO_PROXY` is hyper-util's. Does not own: the tunnel.
+//! Owns: which variable decides, with curl's precedence. Loopback never goes through a proxy. hyper-util matches `NO_PROXY`.
+//! Does not own: the tunnel.
 
-use crate::ci::remote::clean_url;
+use super::config::is_loopback;
+use super::error::ClientError;
 use crate::env::Env;
-use crate::settings::said::Source;
-use crate::text::shown;
+use crate::text::{Foreign, clean_url};
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
@@ -16,44 +16,37 @@ use reqwest::Url;
 pub(super) struct Proxy {
     /// For reqwest; with credentials.
     pub(super) reqwest: reqwest::Proxy,
-    /// For people; without.
-    pub(super) name: String,
+    /// For people; without credentials.
+    pub(super) name: Foreign,
 }
 
 /// The proxy for requests to `api`.
 ///
 /// # Errors
-/// Says which variable cannot be understood.
-pub(super) fn of(env: &Env, api: &Url) -> Result<Option<Proxy>, String> {
-    if crate::settings::is_loopback(api) {
+/// [`ClientError::Proxy`] if the variable has no usable proxy.
+pub(super) fn detect(env: &Env, api: &Url) -> Result<Option<Proxy>, ClientError> {
+    if is_loopback(api) {
         return Ok(None);
     }
     let names: &[&str] = match api.scheme() {
         "https" => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
         _ => &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    let Some((name, value)) = names.iter().find_map(|name| Some((*name, env.get(name)?.trim()))) else {
+    let Some((variable, value)) = names.iter().find_map(|name| Some((*name, env.get(name)?.trim()))) else {
         return Ok(None);
     };
-    let target: Uri = api.as_str().parse().map_err(|error| format!("api_url cannot be used: {error}"))?;
-    let misunderstood = || {
-        format!(
-            "{} is {:?}, which cannot be understood. Allowed: an http proxy such as http://proxy.example:3128, with \
-             user:password@ before the host if it wants them.",
-            Source::Variable(name.to_owned()),
-            shown(&clean_url(value)),
-        )
-    };
-    let proxy = Matcher::builder().all(value).build().intercept(&target).ok_or_else(misunderstood)?;
+    let target: Uri = api.as_str().parse().map_err(|error: http::uri::InvalidUri| ClientError::Url(error.to_string().into()))?;
+    let invalid = || ClientError::Proxy { variable, value: clean_url(value).into() };
+    let proxy = Matcher::builder().all(value).build().intercept(&target).ok_or_else(invalid)?;
     if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
-        return Err(misunderstood());
+        return Err(invalid());
     }
     let exceptions = env.get("no_proxy").or_else(|| env.get("NO_PROXY")).unwrap_or_default();
     if Matcher::builder().all(value).no(exceptions).build().intercept(&target).is_none() {
         return Ok(None);
     }
-    let name = shown(proxy.uri().to_string().trim_end_matches('/'));
-    let reqwest = reqwest::Proxy::all(value).map_err(|_| misunderstood())?;
+    let name = Foreign::new(proxy.uri().to_string().trim_end_matches('/'));
+    let reqwest = reqwest::Proxy::all(value).map_err(|_| invalid())?;
     Ok(Some(Proxy { reqwest, name }))
 }
 
@@ -63,11 +56,12 @@ mod tests {
 
     fn name(api: &str, variables: &[(&str, &str)]) -> Result<Option<String>, String> {
         let env = variables.iter().copied().collect();
-        of(&env, &Url::parse(api).unwrap()).map(|proxy| proxy.map(|proxy| proxy.name))
+        let proxy = detect(&env, &Url::parse(api).unwrap()).map_err(|error| error.to_string())?;
+        Ok(proxy.map(|proxy| proxy.name.clean().to_owned()))
     }
 
     #[test]
-    fn variables_decide_as_they_do_for_curl() {
+    fn proxy_variables_have_curls_precedence() {
         let api = "https://api.versioner.io";
         let proxy = Ok(Some("http://proxy.example:3128".to_owned()));
         assert_eq!(name(api, &[("HTTPS_PROXY", "http://proxy.example:3128")]), proxy);
@@ -83,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_an_error_without_its_password() {
+    fn unusable_proxy_is_an_error_without_its_password() {
         for value in ["socks5://user:secret@p:1", "http://user:secret@"] {
             let error = name("https://api.versioner.io", &[("HTTPS_PROXY", value)]).unwrap_err();
             assert!(error.contains("HTTPS_PROXY") && !error.contains("secret"), "{error}");

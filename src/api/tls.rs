@@ -1,9 +1,12 @@
-//! Whom we trust: the roots built in, what the user names, and the system's own store where those do not suffice.
+//! Certificate verification: the built-in roots, the user's, and the system's store if those do not suffice.
 //!
-//! Owns: the verification of servers. There is no switch that turns it off. Does not own: the handshake (rustls).
+//! Owns: which roots are trusted. No setting turns verification off. Does not own: the handshake (rustls).
 
+use super::config::is_readable_file;
+use super::error::ClientError;
 use crate::env::Env;
-use crate::settings::{Sourced, is_readable_file};
+use crate::model::source::Sourced;
+use crate::text::Foreign;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -13,11 +16,11 @@ use rustls_native_certs::load_certs_from_paths;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// TLS 1.2 and later with ring, trusting by the rules of [`Roots`].
+/// TLS 1.2 and later.
 ///
 /// # Errors
-/// Says which file that was named by `ca_bundle` cannot be used, and why.
-pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<ClientConfig, String> {
+/// [`ClientError::CaBundle`] if the file has no certificate.
+pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(bundle) = ca_bundle {
@@ -26,18 +29,16 @@ pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<
         let reason = found.errors.first().map(ToString::to_string);
         let (added, _) = roots.add_parsable_certificates(found.certs);
         if added == 0 {
-            return Err(format!(
-                "ca_bundle (from {}) is {:?}, which holds no certificate that can be read{}. Allowed: a PEM file with at \
-                 least one certificate of an authority.",
-                bundle.source,
-                bundle.value.display(),
-                reason.map_or_else(String::new, |reason| format!(" ({})", crate::text::shown(&reason))),
-            ));
+            return Err(ClientError::CaBundle {
+                source_: bundle.source.clone(),
+                path: bundle.value.display().to_string().into(),
+                reason: reason.map(|reason| Foreign::new(format!(" ({reason})"))).unwrap_or_default(),
+            });
         }
     }
     let named = |name: &str| env.get(name).map(PathBuf::from);
     let verifier = Verifier {
-        first: verifier(roots, &provider).map_err(|error| error.to_string())?,
+        first: verifier(roots, &provider).map_err(tls_error)?,
         more: OnceLock::new(),
         named: Named {
             files: [named("SSL_CERT_FILE"), named("NODE_EXTRA_CA_CERTS")],
@@ -47,11 +48,15 @@ pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| error.to_string())?
-        .dangerous() // rustls' word for a verifier that is not its own: ours only asks its own one, twice.
+        .map_err(tls_error)?
+        .dangerous() // rustls' word for any custom verifier. Ours only calls rustls' own, with two sets of roots.
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(config)
+}
+
+fn tls_error(error: Error) -> ClientError {
+    ClientError::Tls(error.to_string().into())
 }
 
 fn verifier(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
@@ -60,16 +65,16 @@ fn verifier(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Arc<
         .map_err(|error| Error::General(error.to_string()))
 }
 
-/// The files that the environment names.
+/// The certificate files and directories that the environment names.
 #[derive(Debug)]
 struct Named {
     files: [Option<PathBuf>; 2],
-    /// May be several, separated as in PATH (openssl's own rule).
+    /// One or more, separated as in PATH (as OpenSSL reads it).
     directories: Option<PathBuf>,
 }
 
 impl Named {
-    /// All certificates of the environment's files and of the system's store that can be read.
+    /// All readable certificates of these files and of the system's store.
     fn load(&self) -> Vec<CertificateDer<'static>> {
         let mut certificates = Vec::new();
         for file in self.files.iter().flatten().filter(|path| is_readable_file(path)) {
@@ -83,7 +88,7 @@ impl Named {
     }
 }
 
-/// Where Linux distributions and BSDs keep their bundle.
+/// Where Linux distributions and BSDs have their CA bundle.
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -101,7 +106,7 @@ fn system_store() -> Vec<CertificateDer<'static>> {
     bundle.map(|bundle| load_certs_from_paths(Some(bundle), None).certs).unwrap_or_default()
 }
 
-/// Asks the roots at hand, and only where they do not know the issuer, those that must be read from disk.
+/// Tries the roots in memory first. Only if they do not include the issuer, reads the others from disk.
 #[derive(Debug)]
 struct Verifier {
     first: Arc<WebPkiServerVerifier>,

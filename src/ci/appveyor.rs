@@ -3,9 +3,10 @@
 //! Owns: its variables, and telling the program `appveyor` about messages and outputs (AppVeyor documentation, "Environment
 //! variables" and "Build Worker API").
 
-use super::agent::Agent;
-use super::surface::{LARGEST_ANNOTATION, Level, Surface};
-use super::{Context, Found, System, calls, first, link, plain::Plain, variables};
+use crate::process::HelperProgram;
+use super::surface::{LARGEST_ANNOTATION, Surface};
+use crate::model::message::Level;
+use super::{Context, Detected, System, first, link, plain::Plain, variables};
 use crate::env::Env;
 use crate::text;
 use std::cell::Cell;
@@ -16,7 +17,7 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("appveyor"),
     detect: |env| env.is_true("APPVEYOR"),
     context,
-    surface: |env| Box::new(AppVeyor { agent: Agent::find(env, "appveyor"), failed: Cell::new(false) }),
+    surface: |env| Box::new(AppVeyor { agent: HelperProgram::find(env, "appveyor"), failed: Cell::new(false) }),
 };
 
 const METADATA: [(&str, &str); 7] = [
@@ -44,7 +45,7 @@ fn context(env: &Env) -> Context {
         // Of people it tells only the author, who is behind a push but need not be behind another start.
         actor: by_push.then(|| first(env, &["APPVEYOR_REPO_COMMIT_AUTHOR"])).flatten(),
         actor_email: by_push.then(|| first(env, &["APPVEYOR_REPO_COMMIT_AUTHOR_EMAIL"])).flatten(),
-        by_hand: env.is_true("APPVEYOR_FORCED_BUILD").then(|| "APPVEYOR_FORCED_BUILD".to_owned()),
+        manual_trigger: env.is_true("APPVEYOR_FORCED_BUILD").then(|| "APPVEYOR_FORCED_BUILD".to_owned()),
         ..Context::default()
     };
     let branches = ["APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"];
@@ -53,7 +54,7 @@ fn context(env: &Env) -> Context {
     context
 }
 
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env) -> Option<Detected> {
     let server = link(env, &["APPVEYOR_URL"]).map_or_else(|| "https://ci.appveyor.com".to_owned(), |found| found.value);
     let build = env.get("APPVEYOR_BUILD_ID")?.trim();
     let project = match (env.get("APPVEYOR_ACCOUNT_NAME"), env.get("APPVEYOR_PROJECT_SLUG")) {
@@ -61,12 +62,12 @@ fn run_url(env: &Env) -> Option<Found> {
         _ => env.get("APPVEYOR_REPO_NAME")?.trim().to_owned(),
     };
     let value = format!("{}/project/{project}/builds/{build}", server.trim_end_matches('/'));
-    Some(Found { value, from: "APPVEYOR_URL, APPVEYOR_PROJECT_SLUG and APPVEYOR_BUILD_ID".to_owned() })
+    Some(Detected { value, from: "APPVEYOR_URL, APPVEYOR_PROJECT_SLUG and APPVEYOR_BUILD_ID".to_owned() })
 }
 
 /// Plain text, and what the program `appveyor` takes: messages on the build's page, and variables.
 struct AppVeyor {
-    agent: Option<Agent>,
+    agent: Option<HelperProgram>,
     /// Whether it has failed: then it is told no more.
     failed: Cell<bool>,
 }
@@ -88,20 +89,20 @@ impl Surface for AppVeyor {
         };
         // Neither may look like an option: the title follows a word of ours, the details a space.
         let title = format!("versioner: {}", as_argument(title));
-        let title = text::cut(&title, 300, "…", char::len_utf8);
+        let title = text::truncate(&title, 300, "…", char::len_utf8);
         let details = format!(" {}", as_argument(message));
-        let details = text::cut(&details, LARGEST_ANNOTATION - 300, CUT, char::len_utf8);
+        let details = text::truncate(&details, LARGEST_ANNOTATION - 300, CUT, char::len_utf8);
         if let Err(problem) = agent.call(&["AddMessage", &title, "-Category", category, "-Details", &details], "") {
             self.failed.set(true);
             text.push_str(&format!(
                 "versioner: it is not shown among the build's messages: {}\n",
-                text::shown(&problem)
+                text::sanitize(&problem)
             ));
         }
         text
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(agent) = self.agent.as_ref().filter(|_| !self.failed.get()) else {
             return Ok(String::new());
         };
@@ -110,7 +111,7 @@ impl Surface for AppVeyor {
             let is_option = value.is_empty() || value.starts_with(['-', '/', '@']);
             variables::is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
         });
-        calls::call_for_each(agent, &taken, |name, value| {
+        agent.call_for_each(&taken, |name, value| {
             ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec()
         })?;
         Ok(line)

@@ -5,8 +5,9 @@
 //! `CommandStringConvertor.cs`, `TaskCommandExtension.cs`).
 
 use super::plain::Plain;
-use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
-use super::{Context, Found, System, first, fits_environment, link, repository_of_remote, variables};
+use super::surface::{LARGEST_ANNOTATION, Surface};
+use crate::model::message::{Level, Summary};
+use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
 use crate::env::Env;
 use crate::text;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -52,7 +53,7 @@ fn context(env: &Env) -> Context {
         actor: first(env, &deployer),
         actor_email: first(env, &[email]),
         actor_name: first(env, &deployer),
-        by_hand: env.get("BUILD_REASON").filter(|reason| *reason == "Manual").map(|_| "BUILD_REASON=Manual".to_owned()),
+        manual_trigger: env.get("BUILD_REASON").filter(|reason| *reason == "Manual").map(|_| "BUILD_REASON=Manual".to_owned()),
         ..Context::default()
     };
     // BUILD_SOURCEBRANCHNAME is the last part alone: "one" of "feature/one".
@@ -62,7 +63,7 @@ fn context(env: &Env) -> Context {
 }
 
 /// The run's page. BUILD_BUILDURI is a `vstfs:` address that no browser opens.
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env) -> Option<Detected> {
     if let Some(release) = link(env, &["RELEASE_RELEASEWEBURL"]) {
         return Some(release);
     }
@@ -76,7 +77,7 @@ fn run_url(env: &Env) -> Option<Found> {
         encoded(&project.value),
         encoded(&build.value)
     );
-    Some(Found { value, from: format!("{}, {} and BUILD_BUILDID", server.from, project.from) })
+    Some(Detected { value, from: format!("{}, {} and BUILD_BUILDID", server.from, project.from) })
 }
 
 /// Azure's surfaces: logging commands on stdout.
@@ -95,15 +96,15 @@ impl Surface for Azure {
             Level::Warning => "type=warning",
             // There is no third type. Plain text is searched for commands anywhere in a line.
             Level::Notice => {
-                let lines: Vec<String> = message.lines().map(text::shown).collect();
-                return Plain.annotation(level, &text::shown(title), &lines.join("\n"));
+                let lines: Vec<String> = message.lines().map(text::sanitize).collect();
+                return Plain.annotation(level, &text::sanitize(title), &lines.join("\n"));
             }
         };
         let head = format!("##vso[task.logissue {properties};]");
         let room = LARGEST_ANNOTATION - head.len();
         let mark = if self.temporary.is_some() && level == Level::Error { CUT_WITH_SUMMARY } else { CUT };
         let whole = if message.is_empty() { title.to_owned() } else { format!("{title}\n{message}") };
-        let whole = text::cut(&whole, room, mark, |c| escape(c.encode_utf8(&mut [0; 4])).len());
+        let whole = text::truncate(&whole, room, mark, |c| escape(c.encode_utf8(&mut [0; 4])).len());
         format!("{head}{}\n", escape(&whole))
     }
 
@@ -112,7 +113,7 @@ impl Surface for Azure {
         true
     }
 
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
         let Some(directory) = &self.temporary else {
             return Ok(String::new());
         };
@@ -133,7 +134,7 @@ impl Surface for Azure {
         self.temporary.is_some()
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let (taken, mut lines) = variables::sort_out(outputs, "the variables", |_, value| fits_environment(value));
         for (name, value) in taken {
             let value = escape(value);

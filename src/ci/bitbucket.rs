@@ -5,7 +5,7 @@
 
 use super::surface::Surface;
 use super::variables::File;
-use super::{Context, Found, System, first, fits_environment, repository_of_remote};
+use super::{Context, Detected, System, first, fits_environment, repository_of_remote};
 use crate::env::Env;
 
 /// Bitbucket Pipelines.
@@ -45,11 +45,11 @@ fn context(env: &Env) -> Context {
     context
 }
 
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env) -> Option<Detected> {
     let repository = env.get("BITBUCKET_REPO_FULL_NAME")?.trim();
     let number = env.get("BITBUCKET_BUILD_NUMBER")?.trim();
     let value = format!("https://bitbucket.org/{repository}/addon/pipelines/home#!/results/{number}");
-    Some(Found { value, from: "BITBUCKET_REPO_FULL_NAME and BITBUCKET_BUILD_NUMBER".to_owned() })
+    Some(Detected { value, from: "BITBUCKET_REPO_FULL_NAME and BITBUCKET_BUILD_NUMBER".to_owned() })
 }
 
 /// Bitbucket's surfaces: plain text, and variables for later steps.
@@ -58,7 +58,7 @@ pub(super) struct Bitbucket {
 }
 
 impl Surface for Bitbucket {
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         self.variables
             .take(outputs, VARIABLES, |name, value| fits_environment(value).then(|| format!("{name}={value}")))
     }
@@ -77,7 +77,7 @@ mod tests {
             std::fs::write(&path, &before).unwrap();
             let env: Env = [(VARIABLES, path.to_str().unwrap())].into_iter().collect();
             let surface = (SYSTEM.surface)(&env);
-            let printed = surface.hand_on(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
+            let printed = surface.set_outputs(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
             let written = std::fs::read_to_string(&path).unwrap();
             let ends = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
             let pairs: Vec<(&str, &str)> = written.trim_end_matches('\n').split(ends).map(|line| line.split_once('=').unwrap()).collect();

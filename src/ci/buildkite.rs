@@ -4,9 +4,10 @@
 //! Sources: Buildkite documentation, "Environment variables", "Managing log output", "buildkite-agent annotate" and
 //! "buildkite-agent meta-data".
 
-use super::agent::Agent;
-use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
-use super::{Context, Found, System, calls, first, fits_environment, link, repository_of_remote, variables};
+use crate::process::HelperProgram;
+use super::surface::{LARGEST_ANNOTATION, Surface};
+use crate::model::message::{Level, Summary};
+use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
 use crate::env::Env;
 use crate::text;
 
@@ -52,7 +53,7 @@ fn context(env: &Env) -> Context {
         actor_email: person.and_then(|(_, email)| first(env, &[email])),
         actor_name: name,
         job_timeout: job_timeout(env),
-        by_hand: env.get("BUILDKITE_SOURCE").filter(|source| *source == "ui").map(|_| "BUILDKITE_SOURCE=ui".to_owned()),
+        manual_trigger: env.get("BUILDKITE_SOURCE").filter(|source| *source == "ui").map(|_| "BUILDKITE_SOURCE=ui".to_owned()),
         ..Context::default()
     };
     context.take_refs(env, &["BUILDKITE_BRANCH"], &["BUILDKITE_TAG"]);
@@ -61,15 +62,15 @@ fn context(env: &Env) -> Context {
 }
 
 /// The job's limit, which Buildkite tells in minutes, or as "false".
-fn job_timeout(env: &Env) -> Option<Found> {
+fn job_timeout(env: &Env) -> Option<Detected> {
     let found = first(env, &["BUILDKITE_TIMEOUT"])?;
     let minutes: u32 = found.value.parse().ok().filter(|minutes| *minutes > 0)?;
-    Some(Found { value: (u64::from(minutes) * 60).to_string(), ..found })
+    Some(Detected { value: (u64::from(minutes) * 60).to_string(), ..found })
 }
 
 /// Buildkite's surfaces: a header in the log, and what the agent takes.
 pub(super) struct Buildkite {
-    agent: Option<Agent>,
+    agent: Option<HelperProgram>,
     job: String,
 }
 
@@ -77,7 +78,7 @@ impl Buildkite {
     fn new(env: &Env) -> Self {
         let is_id = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         Self {
-            agent: Agent::find(env, "buildkite-agent"),
+            agent: HelperProgram::find(env, "buildkite-agent"),
             job: env.get("BUILDKITE_JOB_ID").filter(is_id).unwrap_or("job").to_owned(),
         }
     }
@@ -93,11 +94,11 @@ impl Surface for Buildkite {
     fn annotation(&self, level: Level, title: &str, message: &str) -> String {
         // "+++" opens a group of the log, expanded. A notice is no more than lines in the group it falls into.
         let group = if level == Level::Notice { "" } else { "+++ " };
-        let title = text::cut(&text::shown(title), 300, "…", char::len_utf8);
+        let title = text::truncate(&text::sanitize(title), 300, "…", char::len_utf8);
         let head = format!("{group}{}: {title}\n", level.word());
-        let lines: Vec<String> = message.lines().map(text::shown).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<String> = message.lines().map(text::sanitize).filter(|line| !line.is_empty()).collect();
         let cost = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
-        let body = text::cut(&lines.join("\n"), LARGEST_ANNOTATION - head.len() - INDENT.len() - 1, CUT, cost);
+        let body = text::truncate(&lines.join("\n"), LARGEST_ANNOTATION - head.len() - INDENT.len() - 1, CUT, cost);
         let body: String = body.lines().map(|line| format!("{INDENT}{line}\n")).collect();
         format!("{head}{body}")
     }
@@ -107,7 +108,7 @@ impl Surface for Buildkite {
         true
     }
 
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
         let Some(agent) = &self.agent else {
             return Ok(String::new());
         };
@@ -116,7 +117,7 @@ impl Surface for Buildkite {
             Level::Warning => "warning",
             Level::Notice => "success",
         };
-        let body = text::cut(&summary.markdown, LARGEST_BODY, CUT_BODY, char::len_utf8);
+        let body = text::truncate(&summary.markdown, LARGEST_BODY, CUT_BODY, char::len_utf8);
         // One annotation a job, to which each call adds: jobs that run at once do not disturb each other.
         let context = format!("versioner-{}", self.job);
         agent.call(&["annotate", "--style", style, "--context", &context, "--append"], &body)?;
@@ -127,14 +128,14 @@ impl Surface for Buildkite {
         self.agent.is_some()
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(agent) = &self.agent else {
             return Ok("versioner: no annotation and no meta-data: buildkite-agent is not on the PATH\n".to_owned());
         };
         // The agent looks for flags among all arguments.
         let fits = |_: &str, value: &str| fits_environment(value) && !value.starts_with('-');
         let (taken, line) = variables::sort_out(outputs, "the meta-data", fits);
-        calls::call_for_each(agent, &taken, |name, value| ["meta-data", "set", name, value].map(str::to_owned).into())?;
+        agent.call_for_each(&taken, |name, value| ["meta-data", "set", name, value].map(str::to_owned).into())?;
         Ok(line)
     }
 }

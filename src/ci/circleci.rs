@@ -5,7 +5,7 @@
 
 use super::surface::Surface;
 use super::variables::File;
-use super::{Context, Found, System, first, fits_environment, link, repository_of_remote};
+use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote};
 use crate::env::Env;
 use crate::text;
 
@@ -41,11 +41,11 @@ fn context(env: &Env) -> Context {
 }
 
 /// Not every integration sets both names, nor the remote.
-fn repository(env: &Env) -> Option<Found> {
+fn repository(env: &Env) -> Option<Detected> {
     let name = first(env, &["CIRCLE_PROJECT_REPONAME"]);
     if let (Some(owner), Some(name)) = (env.get("CIRCLE_PROJECT_USERNAME"), &name) {
         let value = format!("{}/{}", owner.trim(), name.value);
-        return Some(Found { value, from: "CIRCLE_PROJECT_USERNAME and CIRCLE_PROJECT_REPONAME".to_owned() });
+        return Some(Detected { value, from: "CIRCLE_PROJECT_USERNAME and CIRCLE_PROJECT_REPONAME".to_owned() });
     }
     repository_of_remote(env, &["CIRCLE_REPOSITORY_URL"]).or(name)
 }
@@ -56,8 +56,8 @@ pub(super) struct CircleCi {
 }
 
 impl Surface for CircleCi {
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let export = |name: &str, value: &str| format!("export {name}={}", text::shell(value));
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        let export = |name: &str, value: &str| format!("export {name}={}", text::quote_shell(value));
         self.bash_env.take(outputs, "BASH_ENV", |name, value| fits_environment(value).then(|| export(name, value)))
     }
 }
@@ -79,7 +79,7 @@ mod tests {
             std::fs::write(&path, &before).unwrap();
             let env: Env = [("BASH_ENV", path.to_str().unwrap())].into_iter().collect();
             let surface = (SYSTEM.surface)(&env);
-            let printed = surface.hand_on(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
+            let printed = surface.set_outputs(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
             let taken = fits_environment(&text);
             prop_assert_eq!(printed.contains("VERSIONER_BLOCK_MESSAGE"), !taken);
             let script = "printf '%s|%s|%s' \"$EARLIER\" \"$VERSIONER_OUTCOME\" \"$VERSIONER_BLOCK_MESSAGE\"";

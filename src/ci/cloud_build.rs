@@ -6,9 +6,9 @@
 
 use super::surface::Surface;
 use super::variables::{self, File};
-use super::{Context, Found, System, first, repository_of_remote};
+use super::{Context, Detected, System, first, repository_of_remote};
 use crate::env::Env;
-use crate::text::shell;
+use crate::text::quote_shell;
 
 /// Google Cloud Build.
 pub(super) const SYSTEM: System = System {
@@ -44,7 +44,7 @@ fn context(env: &Env) -> Context {
 }
 
 /// The build's page in the console; a regional build is not found without its region.
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env) -> Option<Detected> {
     let id = env.get("BUILD_ID")?.trim();
     let region = match env.get("LOCATION").map(str::trim) {
         None | Some("global") => String::new(),
@@ -52,7 +52,7 @@ fn run_url(env: &Env) -> Option<Found> {
     };
     let project = env.get("PROJECT_ID").map_or_else(String::new, |project| format!("?project={}", project.trim()));
     let value = format!("https://console.cloud.google.com/cloud-build/builds{region}/{id}{project}");
-    Some(Found { value, from: "LOCATION, BUILD_ID and PROJECT_ID".to_owned() })
+    Some(Detected { value, from: "LOCATION, BUILD_ID and PROJECT_ID".to_owned() })
 }
 
 /// Plain text, and the file whose text the API gives back as the step's output.
@@ -70,12 +70,12 @@ impl CloudBuild {
 const LARGEST_OUTPUT: usize = 4 * 1024;
 
 impl Surface for CloudBuild {
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let before = self.output.path().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
         // What is there may lack the end of its line, which is then added.
         let mut size = usize::try_from(before).unwrap_or(usize::MAX).saturating_add(1);
         self.output.take(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
-            let line = format!("{name}={}", shell(value));
+            let line = format!("{name}={}", quote_shell(value));
             let with_it = size.saturating_add(line.len() + 1);
             let fits = variables::is_plain_line(value) && with_it <= LARGEST_OUTPUT;
             fits.then(|| {

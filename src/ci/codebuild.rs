@@ -5,7 +5,7 @@
 
 use super::plain::Plain;
 use super::remote::Ref;
-use super::{Context, Found, System, epoch, first, link, repository_of_remote};
+use super::{Context, Detected, System, epoch, first, link, repository_of_remote};
 use crate::env::Env;
 
 /// AWS CodeBuild.
@@ -43,7 +43,7 @@ fn context(env: &Env) -> Context {
         build_number: first(env, &["CODEBUILD_BUILD_NUMBER"]),
         invoke_id: first(env, &["CODEBUILD_BUILD_ID"]).or_else(|| id_of_arn(env)),
         run_url: link(env, &["CODEBUILD_PUBLIC_BUILD_URL"]).or_else(|| console_url(env)),
-        by_hand: person.as_ref().map(|person| person.from.clone()),
+        manual_trigger: person.as_ref().map(|person| person.from.clone()),
         actor: person.or_else(|| first(env, &["CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID"])),
         started_at: epoch::time(env, &["CODEBUILD_START_TIME"]),
         ..Context::default()
@@ -58,12 +58,12 @@ fn context(env: &Env) -> Context {
 
 /// The person in what started a build: a user of the account, or of a role that somebody has signed in to. Whatever else has a
 /// slash is a program: `codepipeline/NAME`, `rule/NAME`, `ROLE/SESSION`.
-fn person(initiator: Found) -> Option<Found> {
+fn person(initiator: Detected) -> Option<Detected> {
     let name = match initiator.value.split_once('/') {
         Some((role, user)) => role.starts_with(SIGNED_IN).then_some(user),
         None => Some(initiator.value.as_str()).filter(|name| !NO_PERSON.contains(name)),
     };
-    Some(Found { value: name.filter(|name| !name.is_empty())?.to_owned(), from: initiator.from })
+    Some(Detected { value: name.filter(|name| !name.is_empty())?.to_owned(), from: initiator.from })
 }
 
 fn is_commit(version: &str) -> bool {
@@ -71,22 +71,22 @@ fn is_commit(version: &str) -> bool {
 }
 
 /// The ref in `branch/NAME` and `tag/NAME`; a pull request, `pr/7`, tells none.
-fn of_trigger(trigger: Found) -> Option<Found> {
+fn of_trigger(trigger: Detected) -> Option<Detected> {
     let (kind, name) = trigger.value.split_once('/')?;
     let value = match kind {
         "branch" => format!("refs/heads/{name}"),
         "tag" => format!("refs/tags/{name}"),
         _ => return None,
     };
-    Some(Found { value, ..trigger })
+    Some(Detected { value, ..trigger })
 }
 
 /// The ref in what somebody asked to build, if it is one: not a commit, a pull request, nor the ARN of an artifact.
-fn of_version(version: Found) -> Option<Found> {
+fn of_version(version: Detected) -> Option<Detected> {
     let name = version.value.split("^{").next().unwrap_or_default();
     let is_ref = !name.is_empty() && !name.starts_with("pr/") && !name.contains(':') && !is_commit(name);
     let (Ref::Branch(short) | Ref::Tag(short)) = Ref::read(name);
-    (is_ref && !short.is_empty()).then(|| Found { value: name.to_owned(), from: version.from })
+    (is_ref && !short.is_empty()).then(|| Detected { value: name.to_owned(), from: version.from })
 }
 
 /// Partition, region and id of the build in its ARN: `arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:UUID`.
@@ -97,13 +97,13 @@ fn parts_of_arn(env: &Env) -> Option<(&str, &str, &str)> {
     Some((partition, region, id))
 }
 
-fn id_of_arn(env: &Env) -> Option<Found> {
+fn id_of_arn(env: &Env) -> Option<Detected> {
     let (_, _, id) = parts_of_arn(env)?;
-    Some(Found { value: id.to_owned(), from: "CODEBUILD_BUILD_ARN".to_owned() })
+    Some(Detected { value: id.to_owned(), from: "CODEBUILD_BUILD_ARN".to_owned() })
 }
 
 /// The build's page in the AWS console of its partition.
-fn console_url(env: &Env) -> Option<Found> {
+fn console_url(env: &Env) -> Option<Detected> {
     let ((partition, region, id), from) = match parts_of_arn(env) {
         Some(parts) => (parts, "CODEBUILD_BUILD_ARN"),
         None => {
@@ -117,7 +117,7 @@ fn console_url(env: &Env) -> Option<Found> {
         _ => "console.aws.amazon.com",
     };
     let value = format!("https://{host}/codebuild/home?region={region}#/builds/{id}/view/new");
-    Some(Found { value, from: from.to_owned() })
+    Some(Detected { value, from: from.to_owned() })
 }
 
 #[cfg(test)]
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_person_is_told_from_a_program() {
         let of = |initiator: &str| {
-            person(Found { value: initiator.to_owned(), from: String::new() }).map(|person| person.value)
+            person(Detected { value: initiator.to_owned(), from: String::new() }).map(|person| person.value)
         };
         assert_eq!(of("mona").as_deref(), Some("mona"));
         assert_eq!(

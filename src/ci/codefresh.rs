@@ -3,9 +3,9 @@
 //! Owns: its variables, and telling `cf_export` about outputs (Codefresh documentation, "Variables" and "Using cf_export").
 //! The program is there in freestyle steps; elsewhere nothing is handed on.
 
-use super::agent::Agent;
+use crate::process::HelperProgram;
 use super::surface::Surface;
-use super::{Context, Found, System, epoch, first, link, variables};
+use super::{Context, Detected, System, epoch, first, link, variables};
 use crate::env::Env;
 
 /// Codefresh.
@@ -14,7 +14,7 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("codefresh"),
     detect: |env| env.get("CF_BUILD_ID").is_some(),
     context,
-    surface: |env| Box::new(Codefresh { export: Agent::find(env, "cf_export") }),
+    surface: |env| Box::new(Codefresh { export: HelperProgram::find(env, "cf_export") }),
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -34,7 +34,7 @@ fn context(env: &Env) -> Context {
         run_url: link(env, &["CF_BUILD_URL"]),
         actor: first(env, &["CF_BUILD_INITIATOR", "CF_COMMIT_AUTHOR"]),
         started_at: epoch::time(env, &["CF_BUILD_TIMESTAMP"]),
-        by_hand: env
+        manual_trigger: env
             .get("CF_BUILD_TRIGGER")
             .filter(|trigger| *trigger == "build")
             .map(|_| "CF_BUILD_TRIGGER=build".to_owned()),
@@ -46,25 +46,25 @@ fn context(env: &Env) -> Context {
     context
 }
 
-fn repository(env: &Env) -> Option<Found> {
+fn repository(env: &Env) -> Option<Detected> {
     let name = first(env, &["CF_REPO_NAME"])?;
     let value = match env.get("CF_REPO_OWNER") {
         Some(owner) if !name.value.contains('/') => format!("{}/{}", owner.trim(), name.value),
         _ => name.value,
     };
-    Some(Found { value, from: "CF_REPO_OWNER and CF_REPO_NAME".to_owned() })
+    Some(Detected { value, from: "CF_REPO_OWNER and CF_REPO_NAME".to_owned() })
 }
 
 /// Plain text, and `cf_export`.
 struct Codefresh {
-    export: Option<Agent>,
+    export: Option<HelperProgram>,
 }
 
 /// Much larger ones might be more than a program can be given.
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Codefresh {
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(export) = &self.export else {
             return Ok(String::new());
         };

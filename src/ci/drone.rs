@@ -26,7 +26,7 @@ const METADATA: [(&str, &str); 6] = [
 ];
 
 /// Events that are somebody's own doing.
-const BY_HAND: [&str; 3] = ["custom", "promote", "rollback"];
+const MANUAL: [&str; 3] = ["custom", "promote", "rollback"];
 
 fn context(env: &Env) -> Context {
     let mut context = source(env);
@@ -36,8 +36,8 @@ fn context(env: &Env) -> Context {
     context.environment = first(env, &["DRONE_DEPLOY_TO"]);
     context.started_at = epoch::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
     let event = first(env, &["DRONE_BUILD_EVENT"]);
-    context.by_hand = event
-        .filter(|event| BY_HAND.contains(&event.value.as_str()))
+    context.manual_trigger = event
+        .filter(|event| MANUAL.contains(&event.value.as_str()))
         .map(|event| format!("DRONE_BUILD_EVENT={}", event.value));
     // `@hook` and `@cron` are no persons; behind a hook is whoever pushed, of whom the author is all that is told.
     match first(env, &["DRONE_BUILD_TRIGGER"]) {

@@ -2,7 +2,7 @@
 //!
 //! Owns: seconds and milliseconds since 1970, and what is neither.
 
-use super::{Found, first};
+use super::{Detected, first};
 use crate::env::Env;
 use jiff::Timestamp;
 
@@ -10,14 +10,14 @@ use jiff::Timestamp;
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// The first of `variables` that is set, as RFC 3339, if it is a time.
-pub(super) fn time(env: &Env, variables: &[&str]) -> Option<Found> {
+pub(super) fn time(env: &Env, variables: &[&str]) -> Option<Detected> {
     let found = first(env, variables)?;
     let number: i64 = found.value.parse().ok().filter(|number| *number > 0)?;
     let time = match number < MILLISECONDS_FROM {
         true => Timestamp::from_second(number),
         false => Timestamp::from_millisecond(number),
     };
-    Some(Found { value: time.ok()?.to_string(), ..found })
+    Some(Detected { value: time.ok()?.to_string(), ..found })
 }
 
 #[cfg(test)]

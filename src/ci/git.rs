@@ -3,7 +3,7 @@
 //!
 //! Owns: HEAD, branch and `origin` of a checkout (gitrepository-layout(5), git-config(1)). Does not own: history.
 
-use super::{Found, remote};
+use super::{Detected, remote};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,9 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 /// What a checkout says about its commit.
 #[derive(Debug, Default)]
 pub(super) struct Checkout {
-    pub(super) sha: Option<Found>,
-    pub(super) branch: Option<Found>,
-    pub(super) repository: Option<Found>,
+    pub(super) sha: Option<Detected>,
+    pub(super) branch: Option<Detected>,
+    pub(super) repository: Option<Detected>,
 }
 
 impl Checkout {
@@ -25,7 +25,7 @@ impl Checkout {
         // A linked worktree has its own HEAD; refs and configuration are those of the main one.
         let common = read(&git_dir.join("commondir")).map_or_else(|| git_dir.clone(), |path| git_dir.join(path.trim()));
         let head = read(&git_dir.join("HEAD"))?;
-        let found = |value: String, what: &str| Found { value, from: format!("the git checkout's {what}") };
+        let found = |value: String, what: &str| Detected { value, from: format!("the git checkout's {what}") };
         let (sha, branch) = match head.trim().strip_prefix("ref:").map(str::trim) {
             Some(name) => (resolve(&git_dir, &common, name), name.strip_prefix("refs/heads/").map(str::to_owned)),
             None => (Some(head.trim().to_owned()), None),

@@ -6,7 +6,8 @@
 
 use super::System;
 use super::github::{GitHub, context_with};
-use super::surface::{Level, Summary, Surface};
+use super::surface::Surface;
+use crate::model::message::{Level, Summary};
 use crate::env::Env;
 
 /// Gitea Actions.
@@ -49,16 +50,16 @@ impl Surface for Gitea {
         self.0.annotates_on_stdout()
     }
 
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
-        self.0.summarise(summary)
+    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
+        self.0.add_summary(summary)
     }
 
     fn has_summary(&self) -> bool {
         self.0.has_summary()
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        self.0.hand_on(outputs)
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+        self.0.set_outputs(outputs)
     }
 }
 

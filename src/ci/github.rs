@@ -3,8 +3,10 @@
 //! Owns: the runner's variables, the event file, workflow commands and file commands. Sources: GitHub's
 //! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
 
-use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface, append};
-use super::{Context, Found, System, first, link};
+use super::surface::{LARGEST_ANNOTATION, Surface};
+use crate::files::append;
+use crate::model::message::{Level, Summary};
+use super::{Context, Detected, System, first, link};
 use crate::env::Env;
 use crate::text;
 use serde_json::Value;
@@ -42,7 +44,7 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
     let event = read_event(env);
     let from_event = |pointer: &str| {
         let value = event.pointer(pointer)?.as_str()?.trim();
-        (!value.is_empty()).then(|| Found { value: value.to_owned(), from: format!("GITHUB_EVENT_PATH ({pointer})") })
+        (!value.is_empty()).then(|| Detected { value: value.to_owned(), from: format!("GITHUB_EVENT_PATH ({pointer})") })
     };
     let mut context = Context {
         repository: first(env, &["GITHUB_REPOSITORY"]),
@@ -52,7 +54,7 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
         invoke_id: first(env, &["GITHUB_RUN_ID"]),
         run_url: run_url(env, run),
         actor: first(env, &["GITHUB_ACTOR"]),
-        by_hand: env
+        manual_trigger: env
             .get("GITHUB_EVENT_NAME")
             .filter(|event| *event == "workflow_dispatch")
             .map(|_| "GITHUB_EVENT_NAME=workflow_dispatch".to_owned()),
@@ -68,12 +70,12 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
     context
 }
 
-fn run_url(env: &Env, run: &'static str) -> Option<Found> {
+fn run_url(env: &Env, run: &'static str) -> Option<Detected> {
     let server = link(env, &["GITHUB_SERVER_URL"])?;
     let repository = env.get("GITHUB_REPOSITORY")?;
     let number = env.get(run)?;
     let value = format!("{}/{repository}/actions/runs/{number}", server.value.trim_end_matches('/'));
-    Some(Found { value, from: format!("GITHUB_SERVER_URL, GITHUB_REPOSITORY and {run}") })
+    Some(Detected { value, from: format!("GITHUB_SERVER_URL, GITHUB_REPOSITORY and {run}") })
 }
 
 /// The webhook payload of the run, or null where there is none that can be read.
@@ -112,13 +114,13 @@ const CUT_SUMMARY: &str = "\n\n… (cut: GitHub takes at most 1 MiB)\n";
 impl Surface for GitHub {
     fn annotation(&self, level: Level, whole_title: &str, message: &str) -> String {
         let title =
-            escape_property(&text::cut(whole_title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
+            escape_property(&text::truncate(whole_title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
         let head = format!("::{} title={title}::", level.word());
         // Without a message there would be no annotation.
         let message = if message.is_empty() { whole_title } else { message };
         let room = LARGEST_ANNOTATION - head.len();
         let mark = if self.summary.is_some() && level == Level::Error { CUT_WITH_SUMMARY } else { CUT };
-        let message = text::cut(message, room, mark, |c| escape_data(c.encode_utf8(&mut [0; 4])).len());
+        let message = text::truncate(message, room, mark, |c| escape_data(c.encode_utf8(&mut [0; 4])).len());
         format!("{head}{}\n", escape_data(&message))
     }
 
@@ -127,7 +129,7 @@ impl Surface for GitHub {
         true
     }
 
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
         let Some(path) = &self.summary else {
             return Ok(String::new());
         };
@@ -136,7 +138,7 @@ impl Surface for GitHub {
         if room < CUT_SUMMARY.len() {
             return Err("the job summary is full (GitHub takes at most 1 MiB)".to_owned());
         }
-        let markdown = text::cut(&summary.markdown, room, CUT_SUMMARY, char::len_utf8);
+        let markdown = text::truncate(&summary.markdown, room, CUT_SUMMARY, char::len_utf8);
         append(path, &markdown).map_err(|error| format!("GITHUB_STEP_SUMMARY ({}): {error}", path.display()))?;
         Ok(String::new())
     }
@@ -145,7 +147,7 @@ impl Surface for GitHub {
         self.summary.is_some()
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(path) = &self.output else {
             return Ok(String::new());
         };
@@ -202,7 +204,7 @@ mod tests {
             let path = dir.path().join("output");
             let names = ["a", "b", "c", "d", "e"];
             let pairs: Vec<(&str, String)> = names.into_iter().zip(values).collect();
-            GitHub { summary: None, output: Some(path.clone()) }.hand_on(&pairs).unwrap();
+            GitHub { summary: None, output: Some(path.clone()) }.set_outputs(&pairs).unwrap();
             let text = std::fs::read_to_string(path).unwrap();
             // `=` before `<<`: the rest of the line is the value (actions/runner, `FileCommandManager`).
             let read: Vec<(&str, String)> = text

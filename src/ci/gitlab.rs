@@ -5,9 +5,10 @@
 //! CI/CD variables reference", "Job logs" and "GitLab CI/CD artifacts reports types"; GitLab's `ansi2json/converter.rb`
 //! and `parse_dotenv_artifact_service.rb`.
 
-use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
-use super::{Context, Found, System, first, fits_environment, link, repository_of_remote, variables};
-use crate::clock::Clock;
+use super::surface::{LARGEST_ANNOTATION, Surface};
+use crate::model::message::{Level, Summary};
+use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
+use crate::model::clock::Clock;
 use crate::env::Env;
 use crate::text;
 use serde_json::{Map, Value, json};
@@ -51,7 +52,7 @@ fn context(env: &Env) -> Context {
         actor_name: first(env, &["GITLAB_USER_NAME"]),
         started_at: first(env, &["CI_JOB_STARTED_AT"]),
         job_timeout: first(env, &["CI_JOB_TIMEOUT"]),
-        by_hand: env
+        manual_trigger: env
             .get("CI_PIPELINE_SOURCE")
             .filter(|source| *source == "web")
             .map(|_| "CI_PIPELINE_SOURCE=web".to_owned()),
@@ -65,7 +66,7 @@ fn context(env: &Env) -> Context {
 
 /// What the remote names: of it only this is read, for it holds the job's token. On a server under a path, as in
 /// `https://host/gitlab/group/shop`, the remote begins with that path, and the project's does not.
-fn repository(env: &Env) -> Option<Found> {
+fn repository(env: &Env) -> Option<Detected> {
     let remote = repository_of_remote(env, &["CI_REPOSITORY_URL", "CI_PROJECT_URL"]);
     let project = first(env, &["CI_PROJECT_PATH"]);
     match (remote, project) {
@@ -118,16 +119,16 @@ impl Surface for GitLab {
         };
         let count = self.sections.replace(self.sections.get() + 1);
         let (now, name) = (self.now, format!("versioner_{}_{}_{count}", self.now, std::process::id()));
-        let title = text::cut(&text::shown(title), 300, "…", char::len_utf8);
+        let title = text::truncate(&text::sanitize(title), 300, "…", char::len_utf8);
         let head = format!(
             "\u{1b}[0Ksection_start:{now}:{name}[collapsed=true]\r\u{1b}[0K{colour}{}: {title}\u{1b}[0m\n",
             level.word()
         );
         let tail = format!("\u{1b}[0Ksection_end:{now}:{name}\r\u{1b}[0K\n");
-        let lines: Vec<String> = message.lines().map(text::shown).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<String> = message.lines().map(text::sanitize).filter(|line| !line.is_empty()).collect();
         let cost = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
         let room = LARGEST_ANNOTATION - head.len() - tail.len() - INDENT.len() - 1;
-        let body = text::cut(&lines.join("\n"), room, CUT, cost);
+        let body = text::truncate(&lines.join("\n"), room, CUT, cost);
         let body: String = body.lines().map(|line| format!("{INDENT}{line}\n")).collect();
         format!("{head}{body}{tail}")
     }
@@ -137,7 +138,7 @@ impl Surface for GitLab {
         true
     }
 
-    fn summarise(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
         let is_web = |link: &&str| link.starts_with("https://") || link.starts_with("http://");
         let links = [summary.link.as_deref(), self.job_url.as_deref()];
         let Some(url) = links.into_iter().flatten().find(is_web) else {
@@ -146,7 +147,7 @@ impl Surface for GitLab {
         let path = self.directory.join(ANNOTATIONS);
         let failed = |error: String| format!("{}: {error}", path.display());
         let mut report = read_annotations(&path).map_err(failed)?;
-        let label = text::cut(&text::shown(&summary.title), 255, "…", char::len_utf8);
+        let label = text::truncate(&text::sanitize(&summary.title), 255, "…", char::len_utf8);
         let link = json!({"external_link": {"label": label, "url": url}});
         let Some(section) = report.entry(SECTION).or_insert_with(|| json!([])).as_array_mut() else {
             return Err(failed(format!("its section {SECTION} is no list")));
@@ -169,7 +170,7 @@ impl Surface for GitLab {
         true
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         if outputs.is_empty() {
             return Ok(String::new());
         }

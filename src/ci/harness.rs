@@ -51,7 +51,7 @@ impl Harness {
 }
 
 impl Surface for Harness {
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let place = "the output variables (Harness reads no line breaks, nor all quotes)";
         self.output.take(outputs, place, |name, value| Some(format!("{name}={}", written(value)?)))
     }

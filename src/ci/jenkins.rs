@@ -5,7 +5,7 @@
 //! Jenkins sets JENKINS_URL and BUILD_URL only where its root URL is configured.
 
 use super::plain::Plain;
-use super::{Context, Found, System, first, link, repository_of_remote};
+use super::{Context, Detected, System, first, link, repository_of_remote};
 use crate::env::Env;
 
 /// Jenkins.
@@ -33,14 +33,14 @@ fn context(env: &Env) -> Context {
         repository: repository_of_remote(env, &["GIT_URL", "GIT_URL_1"]),
         // The pull request builder checks out a merge commit that nobody ever sees again.
         sha: first(env, &["ghprbActualCommit", "GIT_COMMIT"]),
-        version: build_number.as_ref().map(|number| Found { from: "BUILD_NUMBER".to_owned(), ..number.clone() }),
+        version: build_number.as_ref().map(|number| Detected { from: "BUILD_NUMBER".to_owned(), ..number.clone() }),
         build_number,
         invoke_id: first(env, &["BUILD_ID"]),
         run_url: link(env, &["BUILD_URL"]),
         actor: first(env, &["BUILD_USER_ID", "BUILD_USER"]),
         actor_email: first(env, &["BUILD_USER_EMAIL"]),
         actor_name: first(env, &["BUILD_USER"]),
-        by_hand: first(env, &["BUILD_USER_ID"])
+        manual_trigger: first(env, &["BUILD_USER_ID"])
             .filter(|user| !NO_PERSON.contains(&user.value.as_str()))
             .map(|user| user.from),
         ..Context::default()

@@ -2,7 +2,7 @@
 //!
 //! Owns: the variables that say so, of whatever system. Does not own: what a run is called (`Context`).
 
-use super::Found;
+use super::Detected;
 use crate::env::Env;
 
 /// Variables that together tell one job from every other; each system sets its own. None has a name so common
@@ -60,8 +60,8 @@ pub fn identity(env: &Env) -> Option<String> {
 
 /// How the job of `env` stands, in a word, as its CI system says.
 #[must_use]
-pub fn status(env: &Env) -> Option<Found> {
-    let found = |name: &str, value: &str| Found { value: value.trim().to_owned(), from: name.to_owned() };
+pub fn status(env: &Env) -> Option<Detected> {
+    let found = |name: &str, value: &str| Detected { value: value.trim().to_owned(), from: name.to_owned() };
     let word = STATUS_WORDS.iter().find_map(|name| Some(found(name, env.get(name)?)));
     let code = || {
         let (name, code) = STATUS_CODES.iter().find_map(|name| Some((*name, env.get(name)?.trim())))?;
@@ -73,6 +73,32 @@ pub fn status(env: &Env) -> Option<Found> {
         Some(found(name, if env.get(name)?.trim() == "1" { "success" } else { "failed" }))
     };
     word.or_else(code).or_else(succeeding)
+}
+
+/// Outside of every CI system, the session is the job: a terminal's, or that of a timer or a service. Its number comes back
+/// one day, so the beginning of its first process counts as well, where the kernel tells it.
+#[cfg(target_os = "linux")]
+pub fn session() -> String {
+    // The fields after the name, which may hold anything: the 6th of all is the session, the 22nd when it began (proc(5)).
+    let field = |process: &str, number: usize| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        stat.rsplit(')').next()?.split_whitespace().nth(number - 3).map(str::to_owned)
+    };
+    let session = field("self", 6).unwrap_or_default();
+    let began = field(&session, 22).unwrap_or_default();
+    format!("session {session} {began}")
+}
+
+/// Outside of every CI system, the session is the job.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn session() -> String {
+    rustix::process::getsid(None).map_or_else(|_| "no session".to_owned(), |session| format!("session {session:?}"))
+}
+
+/// Outside of every CI system, whatever this user has started.
+#[cfg(not(unix))]
+pub fn session() -> String {
+    "no session".to_owned()
 }
 
 #[cfg(test)]

@@ -3,12 +3,10 @@
 //! Owns: the table of systems and what they have in common. Each system is one file that owns both reading its
 //! variables and writing its surfaces. Does not own: which detected value is used in the end (`settings`).
 
-mod agent;
 mod appveyor;
 mod azure;
 mod bitbucket;
 mod buildkite;
-mod calls;
 mod circleci;
 mod cloud_build;
 mod codebuild;
@@ -25,8 +23,6 @@ pub mod job;
 #[cfg(test)]
 mod order;
 mod plain;
-#[cfg(test)]
-mod recording;
 pub mod remote;
 mod rundeck;
 mod semaphore;
@@ -37,9 +33,11 @@ mod variables;
 mod woodpecker;
 
 use crate::env::Env;
+use crate::text;
 use remote::Ref;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use surface::Surface;
 
 /// One CI system: how to recognise it, read it and speak to it.
@@ -98,8 +96,36 @@ impl System {
         // Some put it together from several variables.
         context.run_url = context.run_url.and_then(without_credentials);
         context.source_system =
-            self.source_system.map(|name| Found { value: name.to_owned(), from: self.name.to_owned() });
+            self.source_system.map(|name| Detected { value: name.to_owned(), from: self.name.to_owned() });
         context
+    }
+
+    /// What distinguishes this execution of this job from every other on the same machine; unknown if the system does not say.
+    #[must_use]
+    pub fn job_identity(&self, env: &Env) -> Option<String> {
+        job::identity(env).or_else(|| self.source_system.is_none().then(job::session))
+    }
+
+    /// The status of the job so far, in the system's own word, if it exposes one.
+    #[must_use]
+    pub fn job_status(&self, env: &Env) -> Option<Detected> {
+        job::status(env)
+    }
+
+    /// The job's temporary directory, which the system empties when the job ends, and the variable that names it.
+    #[must_use]
+    pub fn temp_dir(&self, env: &Env) -> Option<(&'static str, PathBuf)> {
+        let names = ["RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP"];
+        names.into_iter().find_map(|name| {
+            let path = PathBuf::from(env.get(name)?);
+            path.is_absolute().then_some((name, path))
+        })
+    }
+
+    /// The default of `stop_timeout`: it leaves time to write outputs before the agent kills the step.
+    #[must_use]
+    pub fn stop_timeout(&self) -> Duration {
+        Duration::from_secs(9)
     }
 
     /// Where it shows errors, summaries and outputs.
@@ -111,7 +137,7 @@ impl System {
 
 /// A detected value and the variable or file that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Detected {
     /// The value, normalised.
     pub value: String,
     /// Where it was found.
@@ -122,41 +148,41 @@ pub struct Found {
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     /// `owner/name`.
-    pub repository: Option<Found>,
+    pub repository: Option<Detected>,
     /// The commit: of a pull request its head, where known, not the merge commit.
-    pub sha: Option<Found>,
+    pub sha: Option<Detected>,
     /// The branch: of a pull request its source.
-    pub branch: Option<Found>,
+    pub branch: Option<Detected>,
     /// The tag, on a run for a tag.
-    pub tag: Option<Found>,
+    pub tag: Option<Detected>,
     /// Default for the product: unless the system says otherwise, the repository's name.
-    pub product: Option<Found>,
+    pub product: Option<Detected>,
     /// Default for the version: unless the system says otherwise, the first eight characters of the SHA.
-    pub version: Option<Found>,
+    pub version: Option<Detected>,
     /// The environment that is deployed to.
-    pub environment: Option<Found>,
+    pub environment: Option<Detected>,
     /// The run's number, as people count.
-    pub build_number: Option<Found>,
+    pub build_number: Option<Detected>,
     /// The run's unique id.
-    pub invoke_id: Option<Found>,
+    pub invoke_id: Option<Detected>,
     /// A link to the run that a browser opens.
-    pub run_url: Option<Found>,
+    pub run_url: Option<Detected>,
     /// Who started the run: login.
-    pub actor: Option<Found>,
+    pub actor: Option<Detected>,
     /// Who started the run: e-mail.
-    pub actor_email: Option<Found>,
+    pub actor_email: Option<Detected>,
     /// Who started the run: name.
-    pub actor_name: Option<Found>,
+    pub actor_name: Option<Detected>,
     /// When the job began, RFC 3339.
-    pub started_at: Option<Found>,
+    pub started_at: Option<Detected>,
     /// The longest that the job may take, in seconds.
-    pub job_timeout: Option<Found>,
+    pub job_timeout: Option<Detected>,
     /// The system's name for the API.
-    pub source_system: Option<Found>,
+    pub source_system: Option<Detected>,
     /// `vi_…` keys for the event's metadata, as the system gives them.
     pub metadata: Map<String, Value>,
     /// The variable that says that a person started this run by hand, and so may have meant another version.
-    pub by_hand: Option<String>,
+    pub manual_trigger: Option<String>,
 }
 
 impl Context {
@@ -173,11 +199,11 @@ impl Context {
         if self.product.is_none() {
             self.product = self.repository.as_ref().and_then(|repository| {
                 let name = repository.value.rsplit('/').map(str::trim).find(|part| !part.is_empty())?;
-                Some(Found { value: name.to_owned(), from: format!("the repository's name in {}", repository.from) })
+                Some(Detected { value: name.to_owned(), from: format!("the repository's name in {}", repository.from) })
             });
         }
         if self.version.is_none() {
-            self.version = self.sha.as_ref().map(|sha| Found {
+            self.version = self.sha.as_ref().map(|sha| Detected {
                 value: sha.value.chars().take(8).collect::<String>().trim_end().to_owned(),
                 from: format!("the first 8 characters of {}", sha.from),
             });
@@ -186,19 +212,19 @@ impl Context {
 
     /// The branch or, where a system tells of none, the tag: what the API calls `scm_branch`.
     #[must_use]
-    pub fn branch_or_tag(&self) -> Option<&Found> {
+    pub fn branch_or_tag(&self) -> Option<&Detected> {
         self.branch.as_ref().or(self.tag.as_ref())
     }
 
     /// Takes the ref in `name`, a branch or a tag, into the right place.
-    fn take_ref(&mut self, found: Option<Found>) {
+    fn take_ref(&mut self, found: Option<Detected>) {
         let Some(found) = found else {
             return;
         };
         match Ref::read(&found.value) {
             Ref::Branch(value) | Ref::Tag(value) if value.is_empty() => {}
-            Ref::Branch(value) => self.branch = Some(Found { value, ..found }),
-            Ref::Tag(value) => self.tag = Some(Found { value, ..found }),
+            Ref::Branch(value) => self.branch = Some(Detected { value, ..found }),
+            Ref::Tag(value) => self.tag = Some(Detected { value, ..found }),
         }
     }
 
@@ -208,7 +234,7 @@ impl Context {
         self.take_ref(first(env, branches));
         if let Some(found) = first(env, tags) {
             let (Ref::Branch(value) | Ref::Tag(value)) = Ref::read(&found.value);
-            self.tag = Some(Found { value, ..found }).filter(|tag| !tag.value.is_empty()).or(self.tag.take());
+            self.tag = Some(Detected { value, ..found }).filter(|tag| !tag.value.is_empty()).or(self.tag.take());
         }
         let tag = self.tag.as_ref().map(|tag| tag.value.as_str());
         self.branch = self.branch.take().filter(|branch| Some(branch.value.as_str()) != tag);
@@ -217,7 +243,7 @@ impl Context {
     /// Adds the metadata keys whose variable is set.
     fn add_metadata(&mut self, env: &Env, keys: &[(&str, &str)]) {
         for (key, variable) in keys {
-            if let Some(value) = env.get(variable).map(remote::clean_url).filter(|value| !value.is_empty()) {
+            if let Some(value) = env.get(variable).map(text::clean_url).filter(|value| !value.is_empty()) {
                 self.metadata.insert((*key).to_owned(), Value::from(value));
             }
         }
@@ -225,28 +251,28 @@ impl Context {
 }
 
 /// The first of `variables` that is set.
-fn first(env: &Env, variables: &[&str]) -> Option<Found> {
+fn first(env: &Env, variables: &[&str]) -> Option<Detected> {
     variables
         .iter()
-        .find_map(|name| env.get(name).map(|value| Found { value: value.trim().to_owned(), from: (*name).to_owned() }))
+        .find_map(|name| env.get(name).map(|value| Detected { value: value.trim().to_owned(), from: (*name).to_owned() }))
 }
 
 /// The first of `variables` that is set, as a link without credentials.
-fn link(env: &Env, variables: &[&str]) -> Option<Found> {
+fn link(env: &Env, variables: &[&str]) -> Option<Detected> {
     first(env, variables).and_then(without_credentials)
 }
 
 /// `link` without credentials, if anything is left of it then that a browser opens.
-fn without_credentials(link: Found) -> Option<Found> {
-    let value = remote::clean_url(&link.value);
-    (!value.is_empty() && !value.contains(char::is_control)).then_some(Found { value, ..link })
+fn without_credentials(link: Detected) -> Option<Detected> {
+    let value = text::clean_url(&link.value);
+    (!value.is_empty() && !value.contains(char::is_control)).then_some(Detected { value, ..link })
 }
 
 /// The first of `variables` that names a repository by its remote, as `owner/name`.
-fn repository_of_remote(env: &Env, variables: &[&str]) -> Option<Found> {
+fn repository_of_remote(env: &Env, variables: &[&str]) -> Option<Detected> {
     variables.iter().find_map(|name| {
         let value = remote::repository(env.get(name)?)?;
-        Some(Found { value, from: (*name).to_owned() })
+        Some(Detected { value, from: (*name).to_owned() })
     })
 }
 

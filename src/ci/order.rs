@@ -1,6 +1,6 @@
 //! Tests over all systems: which one an environment belongs to, and that none is upset by what it says.
 
-use super::{Found, SYSTEMS, System};
+use super::{Detected, SYSTEMS, System};
 use crate::env::Env;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -101,7 +101,7 @@ fn a_branch_that_is_told_is_the_branch_and_else_the_tag_is() {
             let told = [(branch_variable, branch), (tag_variable, tag), (marker, Some(marked))];
             let env: Env = told.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
             let context = System::detect(&env).context(&env, Path::new("/nonexistent"));
-            let value = |found: Option<&Found>| found.map(|found| found.value.clone());
+            let value = |found: Option<&Detected>| found.map(|found| found.value.clone());
             let expected = [expected_branch, expected_tag, Some(sent)].map(|value| value.map(str::to_owned));
             let seen = [context.branch.as_ref(), context.tag.as_ref(), context.branch_or_tag()].map(value);
             assert_eq!(seen, expected, "{system}: {branch:?} {tag:?}");

@@ -2,9 +2,7 @@
 //!
 //! Owns: normalisation of what git and CI systems say. Does not own: which variable says it.
 
-mod clean;
-
-pub use clean::clean_url;
+use crate::text::clean_remote;
 use percent_encoding::percent_decode_str;
 
 /// The repository that a remote points to, as `owner/name`, with the nested groups of GitLab kept.
@@ -48,7 +46,7 @@ fn owners_of<'a>(host: &str, owners: &[&'a str], name: &'a str) -> Vec<&'a str> 
 
 /// Splits a remote into its host, in lower case, and its path. None for local paths.
 fn host_and_path(remote: &str) -> Option<(String, String)> {
-    let remote = clean::clean_remote(remote)?;
+    let remote = clean_remote(remote)?;
     let (authority, path) = match remote.split_once("://") {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => return None,
         Some((_, rest)) => rest.split_once(['/', '\\'])?,

@@ -5,7 +5,7 @@
 //! turns them on, so there is no surface to rely on.
 
 use super::plain::Plain;
-use super::{Context, Found, System, first, link};
+use super::{Context, Detected, System, first, link};
 use crate::env::Env;
 
 /// Rundeck.
@@ -37,7 +37,7 @@ fn context(env: &Env) -> Context {
         run_url: run_url(env).or_else(|| link(env, &["RD_JOB_URL"])),
         actor: first(env, &["RD_JOB_USERNAME", "RD_JOB_USER_NAME"]),
         actor_email: first(env, &["RD_JOB_USER_EMAIL"]),
-        by_hand: env
+        manual_trigger: env
             .get("RD_JOB_EXECUTIONTYPE")
             .filter(|kind| *kind == "user")
             .map(|_| "RD_JOB_EXECUTIONTYPE=user".to_owned()),
@@ -47,9 +47,9 @@ fn context(env: &Env) -> Context {
     context
 }
 
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env) -> Option<Detected> {
     let server = link(env, &["RD_JOB_SERVERURL"])?;
     let (project, execution) = (env.get("RD_JOB_PROJECT")?.trim(), env.get("RD_JOB_EXECID")?.trim());
     let value = format!("{}/project/{project}/execution/show/{execution}", server.value.trim_end_matches('/'));
-    Some(Found { value, from: "RD_JOB_SERVERURL, RD_JOB_PROJECT and RD_JOB_EXECID".to_owned() })
+    Some(Detected { value, from: "RD_JOB_SERVERURL, RD_JOB_PROJECT and RD_JOB_EXECID".to_owned() })
 }

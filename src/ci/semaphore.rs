@@ -3,9 +3,9 @@
 //! Owns: its variables, and telling `sem-context` about outputs (Semaphore documentation, "Environment variables" and
 //! "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`).
 
-use super::agent::Agent;
+use crate::process::HelperProgram;
 use super::surface::Surface;
-use super::{Context, Found, System, calls, epoch, first, link, repository_of_remote, variables};
+use super::{Context, Detected, System, epoch, first, link, repository_of_remote, variables};
 use crate::env::Env;
 
 /// Semaphore.
@@ -14,7 +14,7 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("semaphore"),
     detect: |env| env.is_true("SEMAPHORE"),
     context,
-    surface: |env| Box::new(Semaphore { context: Agent::find(env, "sem-context") }),
+    surface: |env| Box::new(Semaphore { context: HelperProgram::find(env, "sem-context") }),
 };
 
 const METADATA: [(&str, &str); 7] = [
@@ -44,7 +44,7 @@ fn context(env: &Env) -> Context {
             .filter(|by| by.value != NO_PERSON)
             .or_else(|| first(env, &["SEMAPHORE_WORKFLOW_TRIGGERED_BY", "SEMAPHORE_GIT_COMMITTER"])),
         started_at: epoch::time(env, &["SEMAPHORE_JOB_CREATION_TIME"]),
-        by_hand: env
+        manual_trigger: env
             .is_true("SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN")
             .then(|| "SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN=true".to_owned()),
         ..Context::default()
@@ -56,23 +56,23 @@ fn context(env: &Env) -> Context {
     context
 }
 
-fn run_url(env: &Env) -> Option<Found> {
+fn run_url(env: &Env) -> Option<Detected> {
     let organisation = link(env, &["SEMAPHORE_ORGANIZATION_URL"])?;
     let id = env.get("SEMAPHORE_WORKFLOW_ID")?.trim();
     let value = format!("{}/workflows/{id}", organisation.value.trim_end_matches('/'));
-    Some(Found { value, from: "SEMAPHORE_ORGANIZATION_URL and SEMAPHORE_WORKFLOW_ID".to_owned() })
+    Some(Detected { value, from: "SEMAPHORE_ORGANIZATION_URL and SEMAPHORE_WORKFLOW_ID".to_owned() })
 }
 
 /// Plain text, and `sem-context`.
 struct Semaphore {
-    context: Option<Agent>,
+    context: Option<HelperProgram>,
 }
 
 /// `sem-context` takes values up to this size.
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Semaphore {
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let Some(agent) = &self.context else {
             return Ok(String::new());
         };
@@ -82,7 +82,7 @@ impl Surface for Semaphore {
             variables::is_plain_line(value) && !value.contains('=') && has_room
         });
         // Without `--force`, a second event of the same pipeline could not say anything.
-        calls::call_for_each(agent, &taken, |name, value| {
+        agent.call_for_each(&taken, |name, value| {
             ["put", "--force", &format!("{name}={value}")].map(str::to_owned).to_vec()
         })?;
         Ok(line)

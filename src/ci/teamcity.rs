@@ -3,8 +3,9 @@
 //! Owns: its variables, the properties files that tell what no variable does, and service messages. Sources: TeamCity
 //! documentation, "Predefined build parameters" and "Service messages"; the format of `java.util.Properties`.
 
-use super::surface::{LARGEST_ANNOTATION, Level, Summary, Surface};
-use super::{Context, Found, System, first, fits_environment, link, remote, variables};
+use super::surface::{LARGEST_ANNOTATION, Surface};
+use crate::model::message::{Level, Summary};
+use super::{Context, Detected, System, first, fits_environment, link, remote, variables};
 use crate::env::Env;
 use crate::text;
 use properties::Properties;
@@ -41,13 +42,13 @@ fn context(env: &Env) -> Context {
     let actor = found(&["teamcity.build.triggeredBy.username"]).filter(|actor| actor.value != NO_PERSON);
     let mut context = Context {
         repository: found(&["vcsroot.url"])
-            .and_then(|remote| Some(Found { value: remote::repository(&remote.value)?, from: remote.from })),
+            .and_then(|remote| Some(Detected { value: remote::repository(&remote.value)?, from: remote.from })),
         sha: first(env, &["BUILD_VCS_NUMBER"]).or_else(|| found(&["build.vcs.number"])),
         build_number: first(env, &["BUILD_NUMBER"]).or_else(|| found(&["build.number"])),
         invoke_id: found(&["teamcity.build.id"]),
         run_url: link(env, &["BUILD_URL"]).or_else(|| run_url(&properties)),
         actor_name: actor.as_ref().and_then(|_| found(&["teamcity.build.triggeredBy"])),
-        by_hand: actor.as_ref().map(|actor| actor.from.clone()),
+        manual_trigger: actor.as_ref().map(|actor| actor.from.clone()),
         actor,
         ..Context::default()
     };
@@ -59,22 +60,22 @@ fn context(env: &Env) -> Context {
     context.add_metadata(env, &METADATA);
     for (key, name) in METADATA_OF_PROPERTIES {
         if let Some(found) = found(&[name]) {
-            context.metadata.insert(key.to_owned(), remote::clean_url(&found.value).into());
+            context.metadata.insert(key.to_owned(), text::clean_url(&found.value).into());
         }
     }
     context
 }
 
 /// The build's page, for servers older than the variable that tells it.
-fn run_url(properties: &Properties) -> Option<Found> {
+fn run_url(properties: &Properties) -> Option<Detected> {
     let server = properties.first(&["teamcity.serverUrl"])?;
     let build = properties.first(&["teamcity.build.id"])?;
     if !build.value.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let server_url = remote::clean_url(&server.value);
+    let server_url = text::clean_url(&server.value);
     let value = format!("{}/viewLog.html?buildId={}", server_url.trim_end_matches('/'), build.value);
-    Some(Found { value, from: format!("{} and teamcity.build.id", server.from) })
+    Some(Detected { value, from: format!("{} and teamcity.build.id", server.from) })
 }
 
 /// TeamCity's surfaces: service messages on stdout.
@@ -93,12 +94,12 @@ impl Surface for TeamCity {
         let tail = format!("' status='{status}']\n");
         let head = "##teamcity[message text='";
         let whole = if message.is_empty() { title.to_owned() } else { format!("{title}\n{message}") };
-        let whole = text::cut(&whole, LARGEST_ANNOTATION - head.len() - tail.len(), CUT, cost);
+        let whole = text::truncate(&whole, LARGEST_ANNOTATION - head.len() - tail.len(), CUT, cost);
         let mut lines = format!("{head}{}{tail}", escape(&whole));
         if level == Level::Error {
             // The line on the build's page, beside TeamCity's own. Not a build problem: that would fail the build even
             // where the script has decided to go on.
-            let title = escape(&text::cut(title, 1_000, "…", cost));
+            let title = escape(&text::truncate(title, 1_000, "…", cost));
             lines.push_str(&format!("##teamcity[buildStatus text='{{build.status.text}}; {title}']\n"));
         }
         lines
@@ -109,7 +110,7 @@ impl Surface for TeamCity {
         true
     }
 
-    fn summarise(&self, _summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, _summary: &Summary) -> Result<String, String> {
         Ok(String::new())
     }
 
@@ -117,7 +118,7 @@ impl Surface for TeamCity {
         false
     }
 
-    fn hand_on(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
         let (taken, mut lines) = variables::sort_out(outputs, "the parameters", |_, value| fits_environment(value));
         for (name, value) in taken {
             // In a parameter's value `%name%` is a reference; a doubled `%` is none.

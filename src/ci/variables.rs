@@ -3,7 +3,7 @@
 //! Owns: names, what is left out, and that it is said. Does not own: what a system can take, nor how it is told.
 
 use super::first;
-use super::surface::append;
+use crate::files::append;
 use crate::env::Env;
 use std::path::{Path, PathBuf};
 

@@ -26,7 +26,7 @@ const METADATA: [(&str, &str); 6] = [
 ];
 
 /// Events that are somebody's own doing.
-const BY_HAND: [&str; 2] = ["manual", "deployment"];
+const MANUAL: [&str; 2] = ["manual", "deployment"];
 
 fn context(env: &Env) -> Context {
     let number = first(env, &["CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"]);
@@ -41,8 +41,8 @@ fn context(env: &Env) -> Context {
         run_url: link(env, &["CI_PIPELINE_URL", "CI_PIPELINE_LINK", "CI_BUILD_LINK"]),
         actor: first(env, &["CI_PIPELINE_AUTHOR", "CI_COMMIT_AUTHOR"]),
         started_at: epoch::time(env, &["CI_PIPELINE_STARTED", "CI_BUILD_STARTED"]),
-        by_hand: first(env, &["CI_PIPELINE_EVENT", "CI_BUILD_EVENT"])
-            .filter(|event| BY_HAND.contains(&event.value.as_str()))
+        manual_trigger: first(env, &["CI_PIPELINE_EVENT", "CI_BUILD_EVENT"])
+            .filter(|event| MANUAL.contains(&event.value.as_str()))
             .map(|event| format!("{}={}", event.from, event.value)),
         ..Context::default()
     };

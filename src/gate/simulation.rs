@@ -1,23 +1,26 @@
-//! Ten thousand jobs that wait for the same moment, driven by the real decision.
+//! Ten thousand jobs that wait for the same end, by the real decision function.
 
-use super::tests::{block, rules};
+use super::tests::{block, policy};
 use super::*;
+use crate::model::policy::{OnBlock, WaitPolicy};
+use jiff::Timestamp;
+use std::time::Duration;
 use jiff::ToSpan as _;
 use serde_json::json;
 
-/// When each of ten thousand waiters comes back after the named moment, in seconds, if all have waited for `wait`.
-fn returns(wait: i64) -> Vec<f64> {
+/// When each of ten thousand jobs polls after the announced end, in seconds, if all have waited for `wait` seconds.
+fn polls_after_end(wait: i64) -> Vec<f64> {
     let end: Timestamp = "2025-10-28T12:00:00Z".parse().unwrap();
     let block = block(423, "NO_DEPLOY_WINDOW", json!(end.to_string()), json!({}));
-    let rules = Rules { timeout: Duration::from_secs(86_400), ..rules(Reaction::Wait) };
+    let policy = WaitPolicy { timeout: Duration::from_secs(86_400), ..policy(OnBlock::Wait) };
     (0..10_000)
         .map(|seed| {
             let mut rng = fastrand::Rng::with_seed(seed);
             let mut now = end - wait.seconds();
             let mut waited = Duration::ZERO;
             loop {
-                let standing = Standing { now, waited, polls: 0, unanswered_since: None, own_version: "1" };
-                let Decision::Again(pause, _) = decide(&block, &rules, standing, &mut rng) else {
+                let state = WaitState { now, waited, polls: 0, unanswered_since: None, own_version: "1" };
+                let Decision::Poll(pause, _) = decide(&block, &policy, state, &mut rng) else {
                     panic!("not waited for")
                 };
                 waited += pause;
@@ -32,23 +35,23 @@ fn returns(wait: i64) -> Vec<f64> {
 }
 
 #[test]
-fn a_fleet_comes_back_over_a_minute_and_nobody_early() {
+fn ten_thousand_jobs_poll_over_a_minute_and_never_early() {
     for wait in [600, 1_800, 6 * 3_600] {
-        let returns = returns(wait);
+        let polls = polls_after_end(wait);
         let mut seconds = [0_u32; 61];
-        for at in &returns {
+        for at in &polls {
             assert!((0.0..=60.0).contains(at), "{at}");
             seconds[*at as usize] += 1;
         }
         let busiest = seconds.iter().max().unwrap();
         assert!(*busiest <= 300, "{busiest} of 10000 in one second after {wait} s");
-        assert!(returns.iter().any(|at| *at > 59.0), "not spread over the whole minute");
+        assert!(polls.iter().any(|at| *at > 59.0), "not spread over the whole minute");
     }
 }
 
 #[test]
-fn a_short_wait_is_spread_little() {
+fn short_wait_has_little_jitter() {
     for wait in [1, 3, 9] {
-        assert!(returns(wait).iter().all(|at| (0.0..1.0).contains(at)));
+        assert!(polls_after_end(wait).iter().all(|at| (0.0..1.0).contains(at)));
     }
 }

@@ -1,7 +1,11 @@
-//! The decision by tables.
+//! The decision, by tables.
 
 use super::*;
-use crate::clock::ServerClock;
+use crate::model::block::{Block, BlockKind};
+use crate::model::clock::ServerClock;
+use crate::model::policy::{OnBlock, WaitPolicy};
+use jiff::Timestamp;
+use std::time::Duration;
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
 
@@ -17,73 +21,73 @@ pub(super) fn after(from: Timestamp, later: i64) -> Timestamp {
     from + later.seconds()
 }
 
-pub(super) fn rules(reaction: Reaction) -> Rules {
-    Rules {
-        on_conflict: reaction,
-        on_window: reaction,
-        on_approval: reaction,
-        on_soak: reaction,
-        on_flow: reaction,
+pub(super) fn policy(on_block: OnBlock) -> WaitPolicy {
+    WaitPolicy {
+        on_conflict: on_block,
+        on_window: on_block,
+        on_approval: on_block,
+        on_soak: on_block,
+        on_flow: on_block,
         timeout: seconds(1_800),
         poll_interval: seconds(30),
         recheck_interval: seconds(600),
         conflict_max_age: seconds(7_200),
-        job_ends: None,
+        job_end: None,
     }
 }
 
-const KINDS: [(Kind, u16, &str); 7] = [
-    (Kind::Conflict, 409, "CONCURRENT_DEPLOYMENT"),
-    (Kind::Window, 423, "NO_DEPLOY_WINDOW"),
-    (Kind::Approval, 428, "APPROVAL_REQUIRED"),
-    (Kind::Approval, 428, "QUALITY_APPROVAL_REQUIRED"),
-    (Kind::Soak, 428, "INSUFFICIENT_SOAK_TIME"),
-    (Kind::Flow, 428, "FLOW_VIOLATION"),
-    (Kind::Flow, 428, "NOBODY_KNOWS"),
+const KINDS: [(BlockKind, u16, &str); 7] = [
+    (BlockKind::Conflict, 409, "CONCURRENT_DEPLOYMENT"),
+    (BlockKind::Window, 423, "NO_DEPLOY_WINDOW"),
+    (BlockKind::Approval, 428, "APPROVAL_REQUIRED"),
+    (BlockKind::Approval, 428, "QUALITY_APPROVAL_REQUIRED"),
+    (BlockKind::Soak, 428, "INSUFFICIENT_SOAK_TIME"),
+    (BlockKind::Flow, 428, "FLOW_VIOLATION"),
+    (BlockKind::Flow, 428, "NOBODY_KNOWS"),
 ];
 
 pub(super) fn block(status: u16, code: &str, retry_after: Value, details: Value) -> Block {
     let body = json!({"error": "deployment_blocked", "code": code, "retry_after": retry_after, "details": details});
-    Block::read(status, body.to_string().as_bytes()).unwrap()
+    Block::parse(status, body.to_string().as_bytes()).unwrap()
 }
 
-fn at_start(now: Timestamp) -> Standing<'static> {
-    Standing { now, waited: Duration::ZERO, polls: 0, unanswered_since: None, own_version: "1.4.2" }
+fn at_start(now: Timestamp) -> WaitState<'static> {
+    WaitState { now, waited: Duration::ZERO, polls: 0, unanswered_since: None, own_version: "1.4.2" }
 }
 
-/// A form of `retry_after`, given the server's time; with the end of a window, and what must be decided.
+/// A form of `retry_after` and of the window's end, given the server's time, and the expected decision.
 type Form = (&'static str, fn(Timestamp) -> (Value, Value), Expected);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
-    /// The named time, in so many seconds.
-    Named(u64),
+    /// A poll at the announced end, in so many seconds.
+    End(u64),
     Recheck,
     Poll,
     Beyond,
 }
 
 const FORMS: [Form; 14] = [
-    ("in five minutes", |now| (json!(after(now, 300).to_string()), Value::Null), Expected::Named(300)),
-    ("with an offset", |now| (json!(offset(after(now, 300))), Value::Null), Expected::Named(300)),
+    ("in five minutes", |now| (json!(after(now, 300).to_string()), Value::Null), Expected::End(300)),
+    ("with an offset", |now| (json!(offset(after(now, 300))), Value::Null), Expected::End(300)),
     (
         "with a fraction",
         |now| (json!(after(now, 300).to_string().replace('Z', ".000Z")), Value::Null),
-        Expected::Named(300),
+        Expected::End(300),
     ),
     (
         "without an offset",
         |now| (json!(after(now, 300).to_string().replace('Z', "")), Value::Null),
-        Expected::Named(300),
+        Expected::End(300),
     ),
     ("in twenty minutes", |now| (json!(after(now, 1_200).to_string()), Value::Null), Expected::Recheck),
     ("past", |now| (json!(after(now, -300).to_string()), Value::Null), Expected::Poll),
     (
         "past, window goes on",
         |now| (json!(after(now, -300).to_string()), json!(offset(after(now, 240)))),
-        Expected::Named(240),
+        Expected::End(240),
     ),
-    ("absent, window goes on", |now| (Value::Null, json!(after(now, 240).to_string())), Expected::Named(240)),
+    ("absent, window goes on", |now| (Value::Null, json!(after(now, 240).to_string())), Expected::End(240)),
     (
         "past, window too",
         |now| (json!(after(now, -300).to_string()), json!(after(now, -60).to_string())),
@@ -91,8 +95,8 @@ const FORMS: [Form; 14] = [
     ),
     ("null", |_| (Value::Null, Value::Null), Expected::Poll),
     ("a number", |now| (json!(after(now, 300).as_second()), Value::Null), Expected::Poll),
-    ("nonsense", |_| (json!("when hell freezes over"), Value::Null), Expected::Poll),
-    ("nonsense, window goes on", |now| (json!("soon"), json!(after(now, 240).to_string())), Expected::Named(240)),
+    ("nonsense", |_| (json!("soon"), Value::Null), Expected::Poll),
+    ("nonsense, window goes on", |now| (json!("soon"), json!(after(now, 240).to_string())), Expected::End(240)),
     ("beyond the deadline", |now| (json!(after(now, 1_801).to_string()), Value::Null), Expected::Beyond),
 ];
 
@@ -101,32 +105,32 @@ fn offset(at: Timestamp) -> String {
 }
 
 #[test]
-fn the_decision_over_kinds_reactions_times_and_clocks() {
+fn decision_follows_kind_policy_end_and_clock() {
     for (kind, status, code) in KINDS {
         for (form, times, expected) in FORMS {
             for skew in [Some(-3_600), Some(0), Some(3_600), None] {
                 let server = after(start(), skew.unwrap_or(0));
                 let date = skew.map(|_| httpdate::fmt_http_date(server.into()));
-                let now = ServerClock::of_date(date.as_deref(), start()).at(start());
+                let now = ServerClock::from_date(date.as_deref(), start()).at(start());
                 let (retry_after, window_end) = times(server);
                 let block = block(status, code, retry_after, json!({"window_end": window_end}));
                 assert_eq!(block.kind, kind);
                 let mut rng = fastrand::Rng::with_seed(7);
-                let failed = decide(&block, &rules(Reaction::Fail), at_start(now), &mut rng);
-                assert_eq!(failed, Decision::Fail(Why::Setting), "{kind:?} {form}");
-                let decided = decide(&block, &rules(Reaction::Wait), at_start(now), &mut rng);
+                let failed = decide(&block, &policy(OnBlock::Fail), at_start(now), &mut rng);
+                assert_eq!(failed, Decision::Fail(FailReason::Setting), "{kind:?} {form}");
+                let decided = decide(&block, &policy(OnBlock::Wait), at_start(now), &mut rng);
                 let what = format!("{kind:?}, {form}, clock {skew:?}: {decided:?}");
                 match expected {
-                    Expected::Named(named) => {
-                        let Decision::Again(pause, Because::TimeNamed) = decided else { panic!("{what}") };
+                    Expected::End(named) => {
+                        let Decision::Poll(pause, PollReason::AnnouncedEnd) = decided else { panic!("{what}") };
                         assert!(pause >= seconds(named) && pause <= seconds(named).mul_f64(1.1), "{what}");
                     }
-                    Expected::Recheck => assert_eq!(decided, Decision::Again(seconds(600), Because::Recheck), "{what}"),
+                    Expected::Recheck => assert_eq!(decided, Decision::Poll(seconds(600), PollReason::Recheck), "{what}"),
                     Expected::Poll => {
-                        let Decision::Again(pause, Because::Poll) = decided else { panic!("{what}") };
+                        let Decision::Poll(pause, PollReason::NoEnd) = decided else { panic!("{what}") };
                         assert!(pause >= seconds(27) && pause <= seconds(33), "{what}");
                     }
-                    Expected::Beyond => assert_eq!(decided, Decision::Fail(Why::BeyondDeadline), "{what}"),
+                    Expected::Beyond => assert_eq!(decided, Decision::Fail(FailReason::BeyondDeadline), "{what}"),
                 }
             }
         }
@@ -137,21 +141,21 @@ fn the_decision_over_kinds_reactions_times_and_clocks() {
 fn each_kind_has_its_own_setting() {
     for (kind, status, code) in KINDS {
         let block = block(status, code, Value::Null, json!({}));
-        let mut only = rules(Reaction::Fail);
+        let mut only = policy(OnBlock::Fail);
         match kind {
-            Kind::Conflict => only.on_conflict = Reaction::Wait,
-            Kind::Window => only.on_window = Reaction::Wait,
-            Kind::Approval => only.on_approval = Reaction::Wait,
-            Kind::Soak => only.on_soak = Reaction::Wait,
-            Kind::Flow => only.on_flow = Reaction::Wait,
+            BlockKind::Conflict => only.on_conflict = OnBlock::Wait,
+            BlockKind::Window => only.on_window = OnBlock::Wait,
+            BlockKind::Approval => only.on_approval = OnBlock::Wait,
+            BlockKind::Soak => only.on_soak = OnBlock::Wait,
+            BlockKind::Flow => only.on_flow = OnBlock::Wait,
         }
         let mut rng = fastrand::Rng::with_seed(7);
-        assert!(matches!(decide(&block, &only, at_start(start()), &mut rng), Decision::Again(..)), "{kind:?}");
+        assert!(matches!(decide(&block, &only, at_start(start()), &mut rng), Decision::Poll(..)), "{kind:?}");
     }
 }
 
 #[test]
-fn a_conflict_that_will_not_end_is_not_waited_for() {
+fn stale_conflict_is_not_waited_for() {
     let started = |ago: i64| {
         block(
             409,
@@ -164,14 +168,14 @@ fn a_conflict_that_will_not_end_is_not_waited_for() {
         let unanswered_since = unanswered.map(|ago| after(start(), -ago));
         decide(
             block,
-            &rules(Reaction::Wait),
-            Standing { unanswered_since, ..at_start(start()) },
+            &policy(OnBlock::Wait),
+            WaitState { unanswered_since, ..at_start(start()) },
             &mut fastrand::Rng::with_seed(1),
         )
     };
-    assert!(matches!(decided(&started(7_200), None), Decision::Again(..)));
-    assert_eq!(decided(&started(7_201), None), Decision::Fail(Why::Suspicious(Suspicion::Dead(seconds(7_201)))));
-    let own = Decision::Fail(Why::Suspicious(Suspicion::OurOwn));
+    assert!(matches!(decided(&started(7_200), None), Decision::Poll(..)));
+    assert_eq!(decided(&started(7_201), None), Decision::Fail(FailReason::Stale(StaleConflict::TooOld(seconds(7_201)))));
+    let own = Decision::Fail(FailReason::Stale(StaleConflict::OwnAttempt));
     assert_eq!(decided(&started(5), Some(10)), own, "it began after our try");
     assert_eq!(decided(&started(11), Some(10)), own, "the server cut the fraction of its second");
     let of_another = block(
@@ -180,32 +184,32 @@ fn a_conflict_that_will_not_end_is_not_waited_for() {
         Value::Null,
         json!({"conflicting_deployment_started": after(start(), -5).to_string(), "conflicting_version": "9.9.9"}),
     );
-    assert!(matches!(decided(&of_another, Some(10)), Decision::Again(..)), "it is of another version");
-    assert!(matches!(decided(&started(30), Some(10)), Decision::Again(..)), "it began before our try");
-    assert!(matches!(decided(&started(-86_400), None), Decision::Again(..)), "a start in the future is no age");
+    assert!(matches!(decided(&of_another, Some(10)), Decision::Poll(..)), "it is of another version");
+    assert!(matches!(decided(&started(30), Some(10)), Decision::Poll(..)), "it began before our try");
+    assert!(matches!(decided(&started(-86_400), None), Decision::Poll(..)), "a start in the future is no age");
     let window = block(
         423,
         "NO_DEPLOY_WINDOW",
         Value::Null,
         json!({"conflicting_deployment_started": after(start(), -99_999).to_string()}),
     );
-    assert!(matches!(decided(&window, Some(0)), Decision::Again(..)));
+    assert!(matches!(decided(&window, Some(0)), Decision::Poll(..)));
 }
 
 #[test]
-fn polls_grow_to_four_times_and_the_last_comes_before_the_deadline() {
+fn poll_pauses_grow_fourfold_and_the_last_poll_is_before_the_deadline() {
     let block = block(428, "APPROVAL_REQUIRED", Value::Null, json!({}));
     for seed in 0..200 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut pause = |polls, waited| match decide(
             &block,
-            &rules(Reaction::Wait),
-            Standing { polls, waited: seconds(waited), ..at_start(start()) },
+            &policy(OnBlock::Wait),
+            WaitState { polls, waited: seconds(waited), ..at_start(start()) },
             &mut rng,
         ) {
-            Decision::Again(pause, Because::Poll) => Some(pause),
+            Decision::Poll(pause, PollReason::NoEnd) => Some(pause),
             decision => {
-                assert_eq!(decision, Decision::Fail(Why::DeadlineReached));
+                assert_eq!(decision, Decision::Fail(FailReason::DeadlineReached));
                 None
             }
         };

@@ -1,252 +1,306 @@
-//! The wait: ask, and ask again while the decision says so.
+//! The wait: send the event, and send it again as long as the decision says so.
 //!
-//! Owns: the loop, its deadline, and what is said on the way. Does not own: the decision, nor sending.
+//! Owns: the loop, its deadline, and when progress is due. Does not own: the decision, sending, nor wording.
 
-use super::{Because, Decision, Rules, Standing, Until, Why, decide, until};
-use crate::api::Answer;
-use crate::api::block::{Block, Kind};
-use crate::api::reply::Verdict;
-use crate::clock::{Clock, ServerClock};
-use crate::report::blocked::what_blocks;
-use crate::when::spelled_duration;
+use super::{Decision, FailReason, PollReason, WaitState, decide, last_poll_reserve};
+use crate::api::SendResult;
+use crate::model::block::{Block, BlockKind};
+use crate::model::clock::{Clock, ServerClock};
+use crate::model::policy::WaitPolicy;
+use crate::model::verdict::Verdict;
+use crate::text::Foreign;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Some systems kill a job that is silent for minutes.
+/// Some CI systems kill a job that prints nothing for minutes.
 const PROGRESS_EVERY: Duration = Duration::from_secs(60);
 
-/// Whoever asks the server: once, with its own tries, until `deadline` if there is one.
-pub trait Ask {
-    /// Sends the event.
-    fn ask(&mut self, deadline: Option<Instant>) -> impl Future<Output = Answer>;
+/// Sends the event once, with its own retries, until `deadline` if there is one.
+pub trait EventSender {
+    fn send(&mut self, deadline: Option<Instant>) -> impl Future<Output = SendResult>;
 }
 
-/// What is waited with.
+/// The parameters of a wait.
 #[derive(Clone, Debug)]
-pub struct Terms<'a> {
-    /// The settings of waiting.
-    pub rules: &'a Rules,
-    /// The version that is to be deployed.
+pub struct WaitParams<'a> {
+    pub policy: &'a WaitPolicy,
+    /// The version to deploy.
     pub own_version: &'a str,
-    /// Whether what is reported has already happened, so that waiting is for the record alone.
-    pub for_the_record: bool,
     /// This machine's clock.
     pub clock: Clock,
 }
 
-/// What distinguishes one reason from another, however its details change.
-type Reason = (Kind, Option<String>, Option<String>);
+/// What distinguishes one reason for a block from another, whatever its details.
+type Reason = (BlockKind, Option<Foreign>, Option<Foreign>);
 
 fn reason(block: &Block) -> Reason {
-    (block.kind, block.code.clone(), block.rule().map(str::to_owned))
+    (block.kind, block.code.clone(), block.rule().cloned())
 }
 
-/// One reason that was waited for.
+/// A reason that was waited for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    reason: Reason,
-    /// What it was.
-    pub what: String,
+    /// The last block with this reason.
+    pub block: Box<Block>,
     /// From when, by our clock.
     pub from: Timestamp,
-    /// To when, by our clock.
+    /// Until when, by our clock.
     pub to: Timestamp,
 }
 
-/// The wait as far as it has gone: kept outside the loop, so that an interrupted one can be told.
+/// What limits a wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitLimit {
+    /// `wait_timeout`.
+    Setting(Duration),
+    /// What is left of the job, according to this variable.
+    Job(Duration, String),
+}
+
+/// The wait so far. It lives outside the loop, as an interrupted wait is reported as well.
 #[derive(Clone, Debug, Default)]
-pub struct Wait {
-    /// The reasons, in order.
+pub struct WaitRecord {
+    /// The reasons that were waited for, in order.
     pub stages: Vec<Stage>,
     /// Requests so far.
     pub requests: u32,
     /// The last block.
     pub block: Option<Box<Block>>,
-    /// The server's clock.
     pub server_clock: ServerClock,
-    /// The most that may be waited, in words.
-    pub limit: String,
-    /// Whether the last request got no answer, or is under way.
-    pub unanswered: bool,
+    pub limit: Option<WaitLimit>,
+    /// Whether a request is being sent.
+    pub in_flight: bool,
+    /// When, by our clock, the first attempt was sent that has no final answer.
+    pub unanswered_since: Option<Timestamp>,
     began: Option<Instant>,
     ended: Option<Instant>,
 }
 
-impl Wait {
-    /// How long it has lasted; nothing if there was no block, or none that was waited for.
+impl WaitRecord {
+    /// How long it has lasted; `None` if there was no block, or none that was waited for.
     #[must_use]
     pub fn waited(&self) -> Option<Duration> {
         self.began.map(|began| self.ended.unwrap_or_else(Instant::now) - began)
     }
 
-    /// Notes that `block` stands, at `now` by our clock: a new stage if it is for another reason.
-    fn note(&mut self, block: &Block, now: Timestamp) {
-        let reason = reason(block);
+    /// Whether the API may have recorded the event although no answer says so.
+    #[must_use]
+    pub fn may_be_recorded(&self) -> bool {
+        self.in_flight || self.unanswered_since.is_some()
+    }
+
+    fn add_result(&mut self, result: &SendResult) {
+        self.in_flight = false;
+        self.requests += result.requests;
+        self.server_clock = result.server_clock.or(self.server_clock);
+        self.unanswered_since = self.unanswered_since.or(result.unanswered_since);
+    }
+
+    /// Notes `block`, at `now` by our clock: a new stage if its reason is new.
+    fn add_block(&mut self, block: &Block, now: Timestamp) {
+        let block = Box::new(block.clone());
         if let Some(last) = self.stages.last_mut() {
             last.to = now;
         }
-        if self.stages.last().is_none_or(|last| last.reason != reason) {
-            self.stages.push(Stage { reason, what: what_blocks(block), from: now, to: now });
+        match self.stages.last_mut() {
+            Some(last) if reason(&last.block) == reason(&block) => last.block = block.clone(),
+            _ => self.stages.push(Stage { block: block.clone(), from: now, to: now }),
         }
-        self.block = Some(Box::new(block.clone()));
+        self.block = Some(block);
     }
 }
 
-/// How it ended.
+/// How a wait ended.
 #[derive(Clone, Debug)]
-pub enum End {
-    /// With this answer, which is no block.
+pub enum WaitEnd {
+    /// With an answer that is no block.
     Answered,
-    /// With a block, which failed the job because of this.
-    Blocked(Why),
+    /// With a block that fails the job.
+    Blocked(FailReason),
 }
 
-/// Asks until the answer is no block, or the decision is to fail, and says on the way how it stands. Gives the last answer,
-/// in which a block stays a block until a success lifts it.
-pub async fn pass(
-    asker: &mut impl Ask,
-    say: &impl Fn(&str),
-    terms: &Terms<'_>,
+/// A progress report.
+#[derive(Clone, Debug)]
+pub struct Progress<'a> {
+    pub kind: ProgressKind,
+    pub block: &'a Block,
+    pub limit: &'a WaitLimit,
+    /// The server's clock.
+    pub now: Timestamp,
+    pub waited: Duration,
+    /// How much of the wait is left.
+    pub left: Duration,
+    /// Until the next poll; `None` while one is being sent.
+    pub next_poll: Option<Duration>,
+}
+
+/// The occasion of a progress report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressKind {
+    /// The wait begins.
+    Begun,
+    /// The block has a reason that was not reported yet.
+    NewReason,
+    /// Nothing has changed.
+    Waiting,
+}
+
+/// Sends the event until the answer is no block, or the decision is to fail, and emits progress meanwhile. A block stays a
+/// block until a success lifts it.
+pub async fn send_until_decided(
+    sender: &mut impl EventSender,
+    emit: &impl Fn(Progress<'_>),
+    params: &WaitParams<'_>,
     rng: &mut fastrand::Rng,
-    wait: &mut Wait,
-) -> (Answer, End) {
-    let job_ends = terms.rules.job_ends.as_ref();
-    wait.unanswered = true;
-    let mut answer = asker.ask(job_ends.map(|(ends, _)| *ends)).await;
-    wait.unanswered = false;
-    wait.requests = answer.requests;
-    let Verdict::Blocked(first) = &answer.verdict else {
-        return (answer, End::Answered);
+    record: &mut WaitRecord,
+) -> (SendResult, WaitEnd) {
+    let job_end = params.policy.job_end.as_ref();
+    record.in_flight = true;
+    let mut result = sender.send(job_end.map(|(end, _)| *end)).await;
+    record.add_result(&result);
+    let Verdict::Blocked(first) = &result.verdict else {
+        return (result, WaitEnd::Answered);
     };
     let mut block = first.clone();
     let began = Instant::now();
-    // The earlier of what the settings and what the job itself allow.
-    let mut rules = terms.rules.clone();
-    wait.limit = format!("wait_timeout, {}", spelled_duration(rules.timeout));
-    if let Some((ends, variable)) = job_ends.filter(|(ends, _)| *ends < began + terms.rules.timeout) {
-        rules.timeout = ends.saturating_duration_since(began);
-        wait.limit = format!("what is left of the job by {variable}, {}", spelled_duration(rules.timeout));
-    }
-    let deadline = began + rules.timeout;
-    let mut unanswered_since = None;
+    let (limit, policy) = limit(params.policy, began);
+    record.limit = Some(limit.clone());
+    let deadline = began + policy.timeout;
     let mut polls = 0;
-    let mut progress = Progress { said: None, reasons: Vec::new(), deadline, terms, say };
+    let mut reporter = Reporter { last: None, reasons: Vec::new(), deadline, limit, clock: params.clock, emit };
     loop {
-        unanswered_since = unanswered_since.or(answer.unanswered_since);
-        wait.server_clock = answer.server_clock.or(wait.server_clock);
-        wait.note(&block, terms.clock.now());
-        let standing = Standing {
-            now: wait.server_clock.at(terms.clock.now()),
+        record.add_block(&block, params.clock.now());
+        let server_now = record.server_clock.at(params.clock.now());
+        let state = WaitState {
+            now: server_now,
             waited: began.elapsed(),
             polls,
-            unanswered_since: unanswered_since.map(|sent| wait.server_clock.at(sent)),
-            own_version: terms.own_version,
+            unanswered_since: record.unanswered_since.map(|sent| record.server_clock.at(sent)),
+            own_version: params.own_version,
         };
-        let (pause, because) = match decide(&block, &rules, standing, rng) {
-            Decision::Fail(why) => {
-                wait.ended = Some(Instant::now());
-                answer.requests = wait.requests;
-                answer.http_status = Some(block.status);
-                answer.server_clock = wait.server_clock;
-                answer.unanswered_since = unanswered_since;
-                answer.verdict = Verdict::Blocked(block);
-                return (answer, End::Blocked(why));
+        let (pause, reason) = match decide(&block, &policy, state, rng) {
+            Decision::Fail(reason) => {
+                record.ended = Some(Instant::now());
+                return (blocked_result(result, block, record), WaitEnd::Blocked(reason));
             }
-            Decision::Again(pause, because) => (pause, because),
+            Decision::Poll(pause, reason) => (pause, reason),
         };
-        polls = if because == Because::Poll { polls + 1 } else { 0 };
-        // A server that asks for a pause gets it, as far as the wait allows.
-        let last = deadline.saturating_duration_since(Instant::now()).saturating_sub(rules.reserve());
-        let wake = Instant::now() + pause.max(answer.asked_pause.unwrap_or_default().min(last));
-        wait.began.get_or_insert(began);
-        progress.sleep(wait, &block, wake).await;
-        wait.unanswered = true;
-        answer = progress.beside(asker.ask(Some(deadline)), wait, &block).await;
-        wait.requests += answer.requests;
-        wait.unanswered = answer.unanswered_since.is_some();
-        match &answer.verdict {
-            Verdict::Recorded(_) | Verdict::Refused(_) => {
-                wait.note(&block, terms.clock.now());
-                wait.ended = Some(Instant::now());
-                answer.requests = wait.requests;
-                return (answer, End::Answered);
+        polls = if reason == PollReason::NoEnd { polls + 1 } else { 0 };
+        // A pause that the server asks for is made as far as the deadline allows.
+        let last =
+            deadline.saturating_duration_since(Instant::now()).saturating_sub(last_poll_reserve(policy.timeout));
+        let wake = Instant::now() + pause.max(result.asked_pause.unwrap_or_default().min(last));
+        record.began.get_or_insert(began);
+        reporter.sleep(record, &block, wake).await;
+        record.in_flight = true;
+        result = reporter.while_sending(sender.send(Some(deadline)), record, &block).await;
+        record.add_result(&result);
+        match &result.verdict {
+            Verdict::Recorded(_) | Verdict::Rejected(_) => {
+                record.add_block(&block, params.clock.now());
+                record.ended = Some(Instant::now());
+                result.requests = record.requests;
+                result.unanswered_since = record.unanswered_since;
+                return (result, WaitEnd::Answered);
             }
             Verdict::Blocked(next) => block = next.clone(),
-            // Only a success opens the gate, and only a refusal closes it for good: the last block stands.
-            Verdict::Unreachable(_) => {}
+            // Only a success opens the gate, and only a rejection ends the wait: the last block stands.
+            Verdict::Unavailable(_) => {}
         }
     }
 }
 
-/// What is said, and when.
-struct Progress<'a, S> {
-    /// When the last line was said.
-    said: Option<Instant>,
-    /// Every reason that has been said.
-    reasons: Vec<Reason>,
-    deadline: Instant,
-    terms: &'a Terms<'a>,
-    say: &'a S,
+/// The limit of a wait that began at `began`, and the policy with that limit as its time-out: `wait_timeout`, or the end of
+/// the job if that is earlier.
+fn limit(policy: &WaitPolicy, began: Instant) -> (WaitLimit, WaitPolicy) {
+    match policy.job_end.as_ref().filter(|(end, _)| *end < began + policy.timeout) {
+        Some((end, variable)) => {
+            let timeout = end.saturating_duration_since(began);
+            (WaitLimit::Job(timeout, variable.clone()), WaitPolicy { timeout, ..policy.clone() })
+        }
+        None => (WaitLimit::Setting(policy.timeout), policy.clone()),
+    }
 }
 
-impl<S: Fn(&str)> Progress<'_, S> {
-    /// Sleeps until `wake`, and says how it stands as often as is due.
-    async fn sleep(&mut self, wait: &Wait, block: &Block, wake: Instant) {
+/// The result of a wait that ends with `block`, whatever the last request came to.
+fn blocked_result(last: SendResult, block: Box<Block>, record: &WaitRecord) -> SendResult {
+    SendResult {
+        requests: record.requests,
+        http_status: Some(block.status),
+        server_clock: record.server_clock,
+        unanswered_since: record.unanswered_since,
+        verdict: Verdict::Blocked(block),
+        ..last
+    }
+}
+
+/// Emits progress when it is due.
+struct Reporter<'a, E> {
+    /// When progress was last emitted.
+    last: Option<Instant>,
+    /// The reasons that were reported.
+    reasons: Vec<Reason>,
+    deadline: Instant,
+    limit: WaitLimit,
+    clock: Clock,
+    emit: &'a E,
+}
+
+impl<E: Fn(Progress<'_>)> Reporter<'_, E> {
+    /// Sleeps until `wake`.
+    async fn sleep(&mut self, record: &WaitRecord, block: &Block, wake: Instant) {
         let reason = reason(block);
         if !self.reasons.contains(&reason) {
-            self.line(wait, block, Some(wake));
+            self.report(record, block, Some(wake));
             self.reasons.push(reason);
         }
         while self.due() <= wake {
             sleep_until(self.due()).await;
-            self.line(wait, block, Some(wake));
+            self.report(record, block, Some(wake));
         }
         sleep_until(wake).await;
     }
 
-    /// Waits for `asking`, and says how it stands as often as is due.
-    async fn beside(&mut self, asking: impl Future<Output = Answer>, wait: &Wait, block: &Block) -> Answer {
-        tokio::pin!(asking);
+    /// Waits for `sending`.
+    async fn while_sending(
+        &mut self,
+        sending: impl Future<Output = SendResult>,
+        record: &WaitRecord,
+        block: &Block,
+    ) -> SendResult {
+        tokio::pin!(sending);
         loop {
             tokio::select! {
                 biased;
-                answer = &mut asking => return answer,
-                () = sleep_until(self.due()) => self.line(wait, block, None),
+                result = &mut sending => return result,
+                () = sleep_until(self.due()) => self.report(record, block, None),
             }
         }
     }
 
-    /// When the next line is due.
+    /// When the next report is due.
     fn due(&self) -> Instant {
-        self.said.map_or_else(Instant::now, |said| said + PROGRESS_EVERY)
+        self.last.map_or_else(Instant::now, |last| last + PROGRESS_EVERY)
     }
 
-    /// Says how it stands: asleep until `wake`, or asking.
-    fn line(&mut self, wait: &Wait, block: &Block, wake: Option<Instant>) {
-        let now = wait.server_clock.at(self.terms.clock.now());
-        let left = |until: Instant| spelled_duration(until.saturating_duration_since(Instant::now()));
-        let until = match until(block, now) {
-            Until::Named(moment, _) => format!(", until {}", moment.spelled(now)),
-            Until::Passed(..) | Until::Unknown => String::new(),
+    fn report(&mut self, record: &WaitRecord, block: &Block, wake: Option<Instant>) {
+        let kind = match self.last {
+            None => ProgressKind::Begun,
+            Some(_) if !self.reasons.contains(&reason(block)) => ProgressKind::NewReason,
+            Some(_) => ProgressKind::Waiting,
         };
-        let what = format!("{}{until}", what_blocks(block));
-        let next = wake.map_or_else(|| "asking now".to_owned(), |wake| format!("next look in {}", left(wake)));
-        let line = match &self.said {
-            None => {
-                let record = if self.terms.for_the_record { "waiting, for the record alone" } else { "waiting" };
-                format!("{record}: {what}; at most {} ({}); {next}", left(self.deadline), wait.limit)
-            }
-            Some(_) if !self.reasons.contains(&reason(block)) => {
-                format!("now waiting for another reason: {what}; {} left; {next}", left(self.deadline))
-            }
-            Some(_) => {
-                let so_far = spelled_duration(wait.waited().unwrap_or_default());
-                format!("still waiting: {what}; {so_far} so far, {} left, {next}", left(self.deadline))
-            }
-        };
-        (self.say)(&line);
-        self.said = Some(Instant::now());
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        (self.emit)(Progress {
+            kind,
+            block,
+            limit: &self.limit,
+            now: record.server_clock.at(self.clock.now()),
+            waited: record.waited().unwrap_or_default(),
+            left: until(self.deadline),
+            next_poll: wake.map(until),
+        });
+        self.last = Some(Instant::now());
     }
 }
 

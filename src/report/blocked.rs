@@ -1,130 +1,149 @@
-//! A block in words: what is blocked, by what, why, until when, who can lift it, and what to do.
-//!
-//! Owns: the words. Does not own: what counts as a block (`api::block`), nor whether it is waited for (`gate`).
+//! The report of a block: what is blocked, by which rule, why, until when, who can lift it, and what to do.
 
-use super::card::Card;
-use super::subject::Subject;
-use crate::api::block::{Block, Kind};
-use crate::ci::surface::Level;
-use crate::gate::wait::Wait;
-use crate::gate::{Suspicion, Until, Why, setting, suspicion, until};
-use crate::when::{Moment, spelled_duration};
+use super::context::ReportContext;
+use super::layout::Report;
+use crate::gate::wait::{WaitLimit, WaitRecord};
+use crate::gate::{BlockEnd, FailReason, StaleConflict, block_end, stale_conflict};
+use crate::model::block::{Block, BlockKind};
+use crate::model::message::Level;
+use crate::model::time::{Moment, format_duration};
+use crate::text::Foreign;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-/// What is known beside the block itself.
+/// How a block came to fail the job.
 #[derive(Clone, Copy, Debug)]
-pub struct Circumstances<'a> {
+pub struct BlockFailure<'a> {
     /// The server's clock.
     pub now: Timestamp,
-    /// Why it fails the job.
-    pub why: Why,
-    /// The wait that led to it.
-    pub wait: &'a Wait,
-    /// When, by the server's clock, a try of ours was sent that got no reply.
+    pub reason: FailReason,
+    pub wait: &'a WaitRecord,
+    /// When, by the server's clock, an attempt of ours was sent that may have been recorded.
     pub unanswered_since: Option<Timestamp>,
 }
 
-/// The card for `block`.
+/// The report of `block`.
 #[must_use]
-pub fn card(subject: Subject<'_>, block: &Block, circumstances: Circumstances<'_>) -> Card {
-    let described = subject.described;
-    let now = circumstances.now;
-    let mut card = Card::new(Level::Error, format!("Blocked: {} ({})", subject.name(), what_blocks(block)));
-    card.lead.push(match &block.message {
-        Some(message) => message.clone(),
+pub fn report(context: ReportContext<'_>, block: &Block, failure: BlockFailure<'_>) -> Report {
+    let event = context.event;
+    let now = failure.now;
+    let mut report = Report::new(Level::Error, format!("Blocked: {} ({})", context.name(), what_blocks(block)));
+    report.lead.push(match &block.message {
+        Some(message) => message.to_string(),
         None => format!("The server answered {} without saying why.", block.status),
     });
-    if described.status.value.is_end() {
-        let kind = described.event_type.word();
-        card.lead.push(format!(
+    if event.status.value.is_terminal() {
+        let kind = event.event_type.word();
+        report.lead.push(format!(
             "The {kind} itself has already happened (its status is {}): only the record of it was rejected, and waiting would \
              be for the record alone.",
-            described.status.value
+            event.status.value
         ));
     }
-    let rules = &subject.settings.waiting;
-    let unanswered = circumstances.unanswered_since;
-    let suspicion = suspicion(block, rules.conflict_max_age, now, unanswered, &described.version.value);
-    card.lead.extend(suspicion.map(|suspicion| match suspicion {
-        Suspicion::OurOwn => "That deployment began after a request of this job that got no reply: it is probably this job's \
+    let max_age = context.settings.wait.conflict_max_age;
+    let stale = stale_conflict(block, max_age, now, failure.unanswered_since, event.version.value.raw());
+    report.lead.extend(stale.map(|stale| match stale {
+        StaleConflict::OwnAttempt => "That deployment began after a request of this job that got no reply: it is probably this job's \
                               own, recorded although its reply was lost, and would be waited for in vain."
             .to_owned(),
-        Suspicion::Dead(age) => format!(
+        StaleConflict::TooOld(age) => format!(
             "That deployment began {} ago, longer than conflict_max_age ({}): its job has probably died without saying so, and \
              it would be waited for in vain.",
-            spelled_duration(age),
-            spelled_duration(rules.conflict_max_age)
+            format_duration(age),
+            format_duration(max_age)
         ),
     }));
-    card.lead.extend(in_vain(block, circumstances));
-    let last_unanswered = circumstances.wait.unanswered && subject.is_gate();
-    if last_unanswered {
-        card.lead
+    report.lead.extend(wait_outcome(block, failure));
+    let may_be_recorded = failure.wait.may_be_recorded() && context.is_gate();
+    if may_be_recorded {
+        report
+            .lead
             .push("The last request got no answer: the server may have recorded the deployment as started.".to_owned());
     }
-    facts(&mut card, subject, block, now);
-    card.next = next_steps(subject, block, now, suspicion);
-    if circumstances.why == Why::Setting && suspicion.is_none() && !described.status.value.is_end() {
+    facts(&mut report, context, block, now);
+    report.next = next_steps(context, block, now, stale);
+    if failure.reason == FailReason::Setting && stale.is_none() && !event.status.value.is_terminal() {
         let own = setting(block.kind);
-        card.next.push(match block.kind {
-            Kind::Flow => format!("Or let the job wait by itself: set {own} to wait, and wait_timeout."),
+        report.next.push(match block.kind {
+            BlockKind::Flow => format!("Or let the job wait by itself: set {own} to wait, and wait_timeout."),
             _ => format!(
                 "Or let the job wait by itself: set on_block to wait ({own} for this kind of block alone), and wait_timeout."
             ),
         });
     }
-    if last_unanswered {
-        let version = crate::text::shown(&described.version.value);
-        let command = subject.closing_command(Some(&version));
-        card.next.push(format!(
+    if may_be_recorded {
+        let command = context.closing_command(Some(&event.version.value));
+        report.next.push(format!(
             "If the console shows this deployment as started, close it before you run this again: {command}"
         ));
     }
-    card
+    report
 }
 
-/// Why waiting did not help.
-fn in_vain(block: &Block, circumstances: Circumstances<'_>) -> Option<String> {
-    let Circumstances { why, wait, .. } = circumstances;
-    let limit = &wait.limit;
-    let waited = wait.waited().map_or_else(String::new, |waited| format!(" Waited {}.", spelled_duration(waited)));
-    match why {
-        Why::Setting | Why::Suspicious(_) if waited.is_empty() => None,
-        Why::Setting => Some(format!("The reason has changed, and {} is fail.{waited}", setting(block.kind))),
-        Why::Suspicious(_) => Some(waited.trim().to_owned()),
-        Why::BeyondDeadline => {
-            Some(format!("Not waited for to its end: it lasts longer than may be waited ({limit}).{waited}"))
-        }
-        Why::DeadlineReached => Some(format!("Waited in vain: the time to wait is over ({limit}).{waited}")),
+/// The setting for blocks of `kind`.
+fn setting(kind: BlockKind) -> &'static str {
+    match kind {
+        BlockKind::Conflict => "on_conflict",
+        BlockKind::Window => "on_window",
+        BlockKind::Approval => "on_approval",
+        BlockKind::Soak => "on_soak",
+        BlockKind::Flow => "on_flow",
     }
 }
 
-/// Names what blocks, in a few words.
+/// `wait_timeout, 30 min`.
+#[must_use]
+pub fn format_limit(limit: Option<&WaitLimit>) -> String {
+    match limit {
+        None => "wait_timeout".to_owned(),
+        Some(WaitLimit::Setting(duration)) => format!("wait_timeout, {}", format_duration(*duration)),
+        Some(WaitLimit::Job(duration, variable)) => {
+            format!("what is left of the job by {variable}, {}", format_duration(*duration))
+        }
+    }
+}
+
+/// Why the wait ended with the block.
+fn wait_outcome(block: &Block, failure: BlockFailure<'_>) -> Option<String> {
+    let BlockFailure { reason, wait, .. } = failure;
+    let limit = format_limit(wait.limit.as_ref());
+    let waited = wait.waited().map_or_else(String::new, |waited| format!(" Waited {}.", format_duration(waited)));
+    match reason {
+        FailReason::Setting | FailReason::Stale(_) if waited.is_empty() => None,
+        FailReason::Setting => Some(format!("The reason has changed, and {} is fail.{waited}", setting(block.kind))),
+        FailReason::Stale(_) => Some(waited.trim().to_owned()),
+        FailReason::BeyondDeadline => {
+            Some(format!("Not waited for to its end: it lasts longer than may be waited ({limit}).{waited}"))
+        }
+        FailReason::DeadlineReached => Some(format!("Waited in vain: the time to wait is over ({limit}).{waited}")),
+    }
+}
+
+/// What blocks, in a few words.
 #[must_use]
 pub fn what_blocks(block: &Block) -> String {
     let named = |what: &str| block.rule().map_or_else(|| what.to_owned(), |rule| format!("{what} {rule}"));
     let details = &block.details;
     match block.kind {
-        Kind::Conflict => "another deployment is in progress".to_owned(),
-        Kind::Window => named("no-deploy window"),
-        Kind::Approval => match (&details.current_approvals, &details.required_approvals) {
+        BlockKind::Conflict => "another deployment is in progress".to_owned(),
+        BlockKind::Window => named("no-deploy window"),
+        BlockKind::Approval => match (&details.current_approvals, &details.required_approvals) {
             (Some(current), Some(required)) => format!("{current} of {required} approvals"),
             _ => named("approval required"),
         },
-        Kind::Soak => named("soak time"),
-        Kind::Flow if block.code.as_deref() == Some("FLOW_VIOLATION") => named("deployment flow"),
-        Kind::Flow => {
+        BlockKind::Soak => named("soak time"),
+        BlockKind::Flow if block.code.as_ref().is_some_and(|code| code.raw() == "FLOW_VIOLATION") => named("deployment flow"),
+        BlockKind::Flow => {
             block.rule().map_or_else(|| "a precondition is missing".to_owned(), |rule| format!("rule {rule}"))
         }
     }
 }
 
-fn facts(card: &mut Card, subject: Subject<'_>, block: &Block, now: Timestamp) {
+fn facts(report: &mut Report, context: ReportContext<'_>, block: &Block, now: Timestamp) {
     let details = &block.details;
-    let code = block.code.as_deref().unwrap_or("no code");
-    card.fact("Blocked", Some(subject.name()));
-    card.fact(
+    let code = block.code.as_ref().map_or("no code", Foreign::clean);
+    report.fact("Blocked", Some(context.name()));
+    report.fact(
         "By",
         Some(match block.rule() {
             Some(rule) => format!("{rule} ({code}, HTTP {})", block.status),
@@ -132,73 +151,77 @@ fn facts(card: &mut Card, subject: Subject<'_>, block: &Block, now: Timestamp) {
             None => format!("{code} (HTTP {})", block.status),
         }),
     );
-    card.fact("Reason", details.reason.clone());
+    report.fact("Reason", details.reason.as_ref().map(Foreign::clean));
     let zone = zone(block);
-    let spelled = |moment: &Moment| in_zone(*moment, zone).spelled(now);
-    match until(block, now) {
-        Until::Named(moment, text) => {
-            card.fact("Until", Some(spelled(&moment)));
+    let format = |moment: &Moment| in_zone(*moment, zone).format(now);
+    match block_end(block, now) {
+        BlockEnd::Announced(moment, text) => {
+            report.fact("Until", Some(format(&moment)));
             if let Some((retry_after, written)) = block.retry_after.as_ref().filter(|(_, written)| *written != text) {
-                card.fact(
+                report.fact(
                     "Retry after",
                     Some(format!(
                         "{}, which has passed: the window's end ({text}) counts, not {written}",
-                        spelled(retry_after)
+                        format(retry_after)
                     )),
                 );
             }
         }
-        Until::Passed(moment, _) => card.fact("Retry after", Some(spelled(&moment))),
-        Until::Unknown => {}
+        BlockEnd::Passed(moment, _) => report.fact("Retry after", Some(format(&moment))),
+        BlockEnd::Unknown => {}
     }
     if let Some((end, _)) = &details.window_end {
         let start =
             details.window_start.map_or_else(String::new, |start| format!("{} to ", short(in_zone(start, zone))));
-        card.fact("Window", Some(format!("{start}{}", short(in_zone(*end, zone)))));
+        report.fact("Window", Some(format!("{start}{}", short(in_zone(*end, zone)))));
     }
-    conflict(card, subject, block, now);
-    approvals(card, block);
+    conflict(report, context, block, now);
+    approvals(report, block);
     if !details.environments.is_empty() {
-        card.fact("Still to go through", Some(details.environments.join(", ")));
+        report.fact("Still to go through", Some(join(&details.environments, ", ")));
     }
     for (name, value) in &details.others {
-        card.fact(name.replace('_', " "), Some(value.clone()));
+        report.fact(name.clean().replace('_', " "), Some(value.clean()));
     }
 }
 
-fn conflict(card: &mut Card, subject: Subject<'_>, block: &Block, now: Timestamp) {
+fn join(texts: &[Foreign], separator: &str) -> String {
+    texts.iter().map(Foreign::clean).collect::<Vec<_>>().join(separator)
+}
+
+fn conflict(report: &mut Report, context: ReportContext<'_>, block: &Block, now: Timestamp) {
     let details = &block.details;
     let Some(id) = &details.conflicting_id else {
         if let Some(started) = details.conflicting_started {
-            card.fact("Conflicting deployment", Some(format!("started {}", started.spelled(now))));
+            report.fact("Conflicting deployment", Some(format!("started {}", started.format(now))));
         }
         return;
     };
     let version = details.conflicting_version.as_ref().map_or_else(String::new, |version| format!(" of {version}"));
     let status = details.conflicting_status.as_ref().map_or_else(String::new, |status| format!(", {status}"));
     let age =
-        details.conflicting_started.map_or_else(String::new, |started| format!(", started {}", started.spelled(now)));
-    card.linked_fact(
+        details.conflicting_started.map_or_else(String::new, |started| format!(", started {}", started.format(now)));
+    report.linked_fact(
         "Conflicting deployment",
         Some(format!("{id}{version}{status}{age}")),
-        subject.deployment_link(id),
+        context.deployment_link(id),
     );
 }
 
-fn approvals(card: &mut Card, block: &Block) {
+fn approvals(report: &mut Report, block: &Block) {
     let details = &block.details;
-    let roles = details.approver_roles.join(", ");
+    let roles = join(&details.approver_roles, ", ");
     let count = match (&details.current_approvals, &details.required_approvals) {
         (Some(current), Some(required)) => Some(format!("{current} of {required}")),
         (None, Some(required)) => Some(format!("{required} required")),
         (Some(current), None) => Some(format!("{current} so far")),
         (None, None) => None,
     };
-    card.fact("Approvals", count);
-    card.fact("Who can approve", (!roles.is_empty()).then_some(roles));
+    report.fact("Approvals", count);
+    report.fact("Who can approve", (!roles.is_empty()).then_some(roles));
 }
 
-/// The zone that people of the window think in: that of its own times, where they have one.
+/// The time zone of the window: the offset of its own times, if they have one.
 fn zone(block: &Block) -> Option<Offset> {
     let details = &block.details;
     [
@@ -216,51 +239,54 @@ fn in_zone(moment: Moment, zone: Option<Offset>) -> Moment {
     Moment { offset: zone.unwrap_or(moment.offset), ..moment }
 }
 
-/// A time in its own zone alone: `2025-10-28 00:00 (UTC-07:00)`.
+/// A time in its own zone only: `2025-10-28 00:00 (UTC-07:00)`.
 fn short(moment: Moment) -> String {
-    let spelled = moment.spelled(moment.at);
-    spelled.split(" = ").next().unwrap_or_default().trim_end_matches(" (now)").to_owned()
+    let formatted = moment.format(moment.at);
+    formatted.split(" = ").next().unwrap_or_default().trim_end_matches(" (now)").to_owned()
 }
 
-fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp, suspicion: Option<Suspicion>) -> Vec<String> {
+fn next_steps(
+    context: ReportContext<'_>,
+    block: &Block,
+    now: Timestamp,
+    stale: Option<StaleConflict>,
+) -> Vec<String> {
     let details = &block.details;
-    let described = subject.described;
-    let what = described.environment.as_ref().unwrap_or(&described.product);
-    let environment = crate::text::shown(&what.value);
-    let in_console = subject
+    let event = context.event;
+    let environment = &event.environment.as_ref().unwrap_or(&event.product).value;
+    let in_console = context
         .console()
         .map_or_else(|| "in the Versioner console".to_owned(), |console| format!("in the console ({console})"));
     let override_it = format!(
         "If it cannot wait, ask somebody who administers {environment} for an emergency override: they switch the rule to \
          report-only {in_console}."
     );
-    let again = match until(block, now) {
-        Until::Named(moment, _) => {
+    let again = match block_end(block, now) {
+        BlockEnd::Announced(moment, _) => {
             let utc = Moment { offset: Offset::UTC, ..moment };
             format!("Run this job again after {}.", short(utc))
         }
-        Until::Passed(..) => "The time to retry has passed: run this job again.".to_owned(),
-        Until::Unknown => "Run this job again once the rule allows it.".to_owned(),
+        BlockEnd::Passed(..) => "The time to retry has passed: run this job again.".to_owned(),
+        BlockEnd::Unknown => "Run this job again once the rule allows it.".to_owned(),
     };
     match block.kind {
-        Kind::Conflict if suspicion.is_some() => {
-            let own =
-                Some(crate::text::shown(&described.version.value)).filter(|_| suspicion == Some(Suspicion::OurOwn));
-            let version = details.conflicting_version.as_deref().or(own.as_deref());
+        BlockKind::Conflict if stale.is_some() => {
+            let own = Some(&event.version.value).filter(|_| stale == Some(StaleConflict::OwnAttempt));
+            let version = details.conflicting_version.as_ref().or(own);
             vec![
                 format!("Make sure that nothing deploys to {environment} at the moment."),
-                format!("Then close that deployment, and run this job again: {}", subject.closing_command(version)),
+                format!("Then close that deployment, and run this job again: {}", context.closing_command(version)),
             ]
         }
-        Kind::Conflict => vec![
+        BlockKind::Conflict => vec![
             "Wait until the other deployment has ended, then run this job again.".to_owned(),
             format!(
                 "If that deployment is dead or safe to abort, close it: {}",
-                subject.closing_command(details.conflicting_version.as_deref())
+                context.closing_command(details.conflicting_version.as_ref())
             ),
         ],
-        Kind::Window => vec![again, override_it],
-        Kind::Approval => {
+        BlockKind::Window => vec![again, override_it],
+        BlockKind::Approval => {
             let missing = match (&details.current_approvals, &details.required_approvals) {
                 (Some(current), Some(required)) => {
                     required.as_u64().zip(current.as_u64()).map(|(r, c)| r.saturating_sub(c))
@@ -277,20 +303,20 @@ fn next_steps(subject: Subject<'_>, block: &Block, now: Timestamp, suspicion: Op
             let whom = if details.approver_roles.is_empty() {
                 String::new()
             } else {
-                format!(" from {}", details.approver_roles.join(" or "))
+                format!(" from {}", join(&details.approver_roles, " or "))
             };
             vec![format!("Ask for {how_many}{whom} {in_console}, then run this job again."), override_it]
         }
-        Kind::Soak => vec![again, override_it],
-        Kind::Flow if !details.environments.is_empty() => vec![
+        BlockKind::Soak => vec![again, override_it],
+        BlockKind::Flow if !details.environments.is_empty() => vec![
             format!(
                 "Deploy {} {} to {} first, then run this job again.",
-                crate::text::shown(&described.product.value),
-                crate::text::shown(&described.version.value),
-                details.environments.join(", then ")
+                event.product.value,
+                event.version.value,
+                join(&details.environments, ", then ")
             ),
             override_it,
         ],
-        Kind::Flow => vec!["Do what the rule asks for, then run this job again.".to_owned(), override_it],
+        BlockKind::Flow => vec!["Do what the rule asks for, then run this job again.".to_owned(), override_it],
     }
 }

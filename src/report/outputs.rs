@@ -1,20 +1,32 @@
-//! Outputs: what later steps and other programs learn of a call.
+//! Outputs: the result of a call for later steps and for other programs.
 //!
-//! Owns: their names and forms. Does not own: where a CI system takes them.
+//! Owns: their names, values and forms. Does not own: where a CI system takes them.
 
-use crate::ci::surface::append;
-use crate::text::shell;
+use super::{Delivery, ReportContext};
+use crate::files::append;
+use crate::gate::wait::WaitEnd;
+use crate::gate::{BlockEnd, FailReason, block_end};
+use crate::model::event::EventType;
+use crate::model::outcome::Outcome;
+use crate::model::policy::Gate;
+use crate::model::verdict::{Answer, Receipt, Verdict};
+use crate::state::SpoolResult;
+use crate::text::{Foreign, quote_shell};
+use jiff::Timestamp;
 use serde::Serialize;
+use std::io;
 use std::path::Path;
 
-/// All outputs. What is not known is absent.
+/// All outputs. Unknown ones are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs, reason = "the README explains each under its name")]
+#[allow(missing_docs, reason = "the documentation of the outputs explains each by its name")]
 pub struct Outputs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_result: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +48,8 @@ pub struct Outputs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block_message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited_seconds: Option<u64>,
@@ -44,13 +58,63 @@ pub struct Outputs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<&'static str>,
+    pub deployment_status: Option<&'static str>,
 }
 
 impl Outputs {
-    /// The same with every text passed through `scrub`, which hides the API key.
+    /// The outputs of a delivery with `outcome`, whose gate (if the event is one) is `gate`, at `now` by our clock.
     #[must_use]
-    pub fn scrubbed(mut self, scrub: impl Fn(&str) -> String) -> Self {
+    pub fn of(
+        delivery: &Delivery,
+        context: ReportContext<'_>,
+        outcome: Outcome,
+        gate: Option<Gate>,
+        now: Timestamp,
+    ) -> Self {
+        let wait = &delivery.wait;
+        let block = match &delivery.answer {
+            Answer::Verdict(Verdict::Blocked(block)) => Some(block),
+            Answer::Interrupted { .. } => wait.block.as_ref(),
+            Answer::HeldBack | Answer::Verdict(_) => None,
+        };
+        let clean = |text: Option<&Foreign>| text.map(|text| text.clean().to_owned());
+        let end = block.map(|block| block_end(block, delivery.server_clock.at(now)));
+        let waited_seconds = wait.waited().map_or(0, |waited| waited.as_secs_f64().round() as u64);
+        let mut outputs = Self {
+            outcome: outcome_word(outcome, block.is_some(), &delivery.spool),
+            gate: gate.and_then(|gate| gate_word(gate, delivery)),
+            wait_result: wait_result(&delivery.wait_end),
+            http_status: delivery.http_status,
+            block_code: clean(block.and_then(|block| block.code.as_ref())),
+            block_message: clean(block.and_then(|block| block.message.as_ref())),
+            block_rule: clean(block.and_then(|block| block.rule())),
+            retry_after: clean(end.and_then(BlockEnd::text).as_ref()),
+            waited_seconds: Some(waited_seconds),
+            attempts: Some(delivery.requests),
+            ..Self::default()
+        };
+        if let Answer::Verdict(Verdict::Recorded(receipt)) = &delivery.answer {
+            outputs.add_receipt(context, receipt);
+        }
+        outputs
+    }
+
+    fn add_receipt(&mut self, context: ReportContext<'_>, receipt: &Receipt) {
+        let clean = |text: &Option<Foreign>| text.as_ref().map(|text| text.clean().to_owned());
+        self.url = link(context, receipt);
+        match context.event.event_type {
+            EventType::Deployment => self.deployment_id = clean(&receipt.id),
+            EventType::Build => self.build_id = clean(&receipt.id),
+        }
+        self.event_id = clean(&receipt.event_id);
+        self.version_id = clean(&receipt.version_id);
+        self.product_id = clean(&receipt.product_id);
+        self.environment_id = clean(&receipt.environment_id);
+    }
+
+    /// The same with every text passed through `redact`.
+    #[must_use]
+    pub fn redacted(mut self, redact: impl Fn(&str) -> String) -> Self {
         let texts = [
             &mut self.deployment_id,
             &mut self.event_id,
@@ -61,10 +125,11 @@ impl Outputs {
             &mut self.url,
             &mut self.block_code,
             &mut self.block_message,
+            &mut self.block_rule,
             &mut self.retry_after,
         ];
         for text in texts.into_iter().flatten() {
-            *text = scrub(text);
+            *text = redact(text);
         }
         self
     }
@@ -83,6 +148,7 @@ impl Outputs {
         let all = [
             ("outcome", word(self.outcome)),
             ("gate", word(self.gate)),
+            ("wait_result", word(self.wait_result)),
             ("http_status", number(self.http_status.map(u64::from))),
             ("deployment_id", self.deployment_id.clone()),
             ("event_id", self.event_id.clone()),
@@ -93,27 +159,75 @@ impl Outputs {
             ("url", self.url.clone()),
             ("block_code", self.block_code.clone()),
             ("block_message", self.block_message.clone()),
+            ("block_rule", self.block_rule.clone()),
             ("retry_after", self.retry_after.clone()),
             ("waited_seconds", number(self.waited_seconds)),
             ("attempts", number(self.attempts.map(u64::from))),
             ("exit_code", number(self.exit_code.map(u64::from))),
-            ("status", self.status.map(str::to_owned)),
+            ("deployment_status", word(self.deployment_status)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Appends them to the file at `path` as `VERSIONER_NAME=value` lines, quoted as a shell needs it, since such files
-    /// are sourced.
+    /// Appends them to the file at `path` as `VERSIONER_NAME=value` lines. Values are quoted for a shell, as such files are
+    /// sourced.
     ///
     /// # Errors
-    /// Says which file could not be written, and why.
-    pub fn append_to(&self, path: &Path) -> Result<(), String> {
+    /// The error of opening or writing the file.
+    pub fn append_to(&self, path: &Path) -> io::Result<()> {
         let lines: String = self
             .pairs()
             .into_iter()
-            .map(|(name, value)| format!("VERSIONER_{}={}\n", name.to_uppercase(), shell(&value)))
+            .map(|(name, value)| format!("VERSIONER_{}={}\n", name.to_uppercase(), quote_shell(&value)))
             .collect();
-        append(path, &lines).map_err(|error| format!("output_file ({}): {error}", path.display()))
+        append(path, &lines)
+    }
+}
+
+/// The `outcome` of a call. An interrupted one has an outcome only if it was blocked or its event is spooled.
+fn outcome_word(outcome: Outcome, blocked: bool, spool: &SpoolResult) -> Option<&'static str> {
+    match outcome {
+        Outcome::Recorded => Some("recorded"),
+        Outcome::Blocked => Some("blocked"),
+        Outcome::Rejected { .. } | Outcome::Lost { rejected: true } => Some("rejected"),
+        Outcome::Unavailable { .. } | Outcome::Lost { rejected: false } => Some("unavailable"),
+        Outcome::Spooled => Some("spooled"),
+        Outcome::Interrupted { .. } => match spool {
+            SpoolResult::Spooled(_) => Some("spooled"),
+            SpoolResult::NotSpooled | SpoolResult::Failed(_) => blocked.then_some("blocked"),
+        },
+        Outcome::Done | Outcome::Misconfigured => None,
+    }
+}
+
+/// The `gate` of a call that asked the rules.
+fn gate_word(gate: Gate, delivery: &Delivery) -> Option<&'static str> {
+    let was_blocked = delivery.wait.block.is_some();
+    match (gate, &delivery.answer) {
+        (Gate::Passed, _) => Some("passed"),
+        (_, Answer::Interrupted { .. }) => was_blocked.then_some("blocked"),
+        (Gate::Closed, _) if was_blocked => Some("blocked"),
+        (Gate::Closed, Answer::Verdict(Verdict::Blocked(_))) => Some("blocked"),
+        (Gate::Closed | Gate::NotChecked, _) => Some("not_checked"),
+    }
+}
+
+/// The `wait_result` of a block.
+fn wait_result(end: &WaitEnd) -> Option<&'static str> {
+    match end {
+        WaitEnd::Answered => None,
+        WaitEnd::Blocked(FailReason::Setting | FailReason::Stale(_)) => Some("not_waited"),
+        WaitEnd::Blocked(FailReason::BeyondDeadline) => Some("too_far"),
+        WaitEnd::Blocked(FailReason::DeadlineReached) => Some("timed_out"),
+    }
+}
+
+/// The console's page for what was recorded.
+#[must_use]
+pub fn link(context: ReportContext<'_>, receipt: &Receipt) -> Option<String> {
+    match context.event.event_type {
+        EventType::Deployment => context.deployment_link(receipt.id.as_ref()?),
+        EventType::Build => context.version_link(receipt.version_id.as_ref()?),
     }
 }
 
@@ -122,11 +236,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_output_is_written_once_under_its_name() {
+    fn pairs_and_json_have_the_same_outputs() {
         let text = || Some("x y".to_owned());
         let outputs = Outputs {
             outcome: Some("blocked"),
             gate: Some("blocked"),
+            wait_result: Some("timed_out"),
             http_status: Some(423),
             deployment_id: text(),
             event_id: text(),
@@ -137,11 +252,12 @@ mod tests {
             url: text(),
             block_code: text(),
             block_message: text(),
+            block_rule: text(),
             retry_after: text(),
             waited_seconds: Some(0),
             attempts: Some(1),
             exit_code: Some(0),
-            status: Some("completed"),
+            deployment_status: Some("completed"),
         };
         let serde_json::Value::Object(json) = serde_json::from_str(&outputs.json()).unwrap() else {
             panic!("no object")

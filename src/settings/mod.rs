@@ -1,201 +1,240 @@
-//! Settings: who said what, resolved to one typed value each, with its source and errors that say what to do.
+//! Settings: the sources, and their resolution into one [`Plan`].
 //!
-//! Owns: the resolved types. Later code sees these alone. Does not own: the names (`names`), nor how sources are
-//! collected (`said`) and weighed (`resolver`).
+//! Owns: the table of settings, the command line, precedence and errors. Later code sees only resolved types, so a
+//! combination that makes no sense cannot be built. Does not own: what the settings control.
 
-mod connection;
-mod described;
-pub mod keeping;
-pub mod names;
+mod api;
+mod command_line;
+mod error;
+mod event;
 mod resolver;
-pub mod said;
-mod waiting;
-pub mod wrapping;
+mod run;
+mod sources;
+mod spool;
+pub mod table;
+mod wait;
 
-pub use connection::Connection;
-pub(crate) use connection::{is_loopback, is_readable_file};
-pub use described::{Described, EventType};
-pub use keeping::Keeping;
-pub use resolver::{Row, Sourced};
-pub use wrapping::Wrapping;
+pub use command_line::{CommandLine, NoCommand, Subcommand, parse};
+pub use error::SettingError;
+pub use resolver::ResolvedSetting;
+pub use run::{RunCommand, RunPlan};
+pub use spool::SpoolConfig;
 
-use crate::ci::{Context, job};
-use crate::cli::{Command, Invocation};
+use crate::api::ApiConfig;
+use crate::ci::{Context, System};
 use crate::env::Env;
-use crate::gate::Rules;
-use crate::secret::Redactor;
-use crate::status::Status;
+use crate::model::event::Event;
+use crate::model::policy::{ErrorPolicy, WaitPolicy};
+use crate::model::source::{Source, Sourced};
+use crate::model::status::Status;
+use crate::text::Redactor;
 use jiff::Timestamp;
+use reqwest::Url;
 use resolver::Resolver;
-use said::{Given, Said, Source};
+use run::RunSettings;
+use sources::Sources;
 use std::path::PathBuf;
 
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Report the one event that is described. Without a subcommand, a reported `failed` fails the job.
-    Report {
-        /// Whether a subcommand said so.
-        subcommand: bool,
-    },
-    /// Ask the rules, run a command or the script of the `run` setting, and report how it ended.
-    Run,
-    /// Close what this job has started.
-    Finish,
-    /// Deliver what could not be delivered before.
-    Flush,
+/// What to do.
+#[derive(Debug)]
+pub enum Plan {
+    /// Report one event.
+    Report(Settings, ReportPlan),
+    /// Wrap a deployment.
+    Run(Settings, RunPlan),
+    /// Report the end of the deployments that this job has started, with this status if it is known.
+    Finish(Settings, Option<Sourced<Status>>),
+    /// Deliver spooled events.
+    Flush(Settings),
     /// Show what would be sent.
-    Check {
-        /// And ask the API whether it is up.
-        online: bool,
-    },
+    Check(CheckPlan),
+    /// Nothing: [`Resolved::errors`] says what is wrong.
+    Invalid,
 }
 
-/// All settings of one call but the event's.
+/// One event to report.
+#[derive(Debug)]
+pub struct ReportPlan {
+    pub event: Event,
+    /// Whether a reported failure fails the job: without a subcommand, this call stands for it.
+    pub failure_fails_job: bool,
+}
+
+/// What `check` shows.
+#[derive(Debug)]
+pub struct CheckPlan {
+    /// The event, if it could be sent.
+    pub event: Option<Event>,
+    /// How to reach the API, if that is known.
+    pub api: Option<ApiConfig>,
+    /// Whether to ask the API.
+    pub online: bool,
+}
+
+/// The settings that all commands share.
 #[derive(Debug)]
 pub struct Settings {
-    /// How to reach the API.
-    pub connection: Connection,
-    /// Whether and how long to wait for a block to lift.
-    pub waiting: Rules,
-    /// Whether an API that is unreachable or refuses fails the job.
-    pub fail_on_api_error: bool,
-    /// Whether nothing is deployed without the server's yes.
-    pub require_gate: bool,
-    /// How a command is wrapped.
-    pub wrapping: Wrapping,
-    /// Where things are kept between calls.
-    pub keeping: Keeping,
-    /// File for outputs.
+    pub api: ApiConfig,
+    /// The web console, if it is known.
+    pub ui_url: Option<Url>,
+    pub wait: WaitPolicy,
+    pub errors: ErrorPolicy,
+    pub spool: SpoolConfig,
     pub output_file: Option<PathBuf>,
     /// Whether to write the job summary.
     pub summary: bool,
 }
 
-/// What came of reading the settings.
+/// The result of resolving the settings.
 #[derive(Debug)]
-pub struct Reading {
-    /// The settings, if nothing is wrong with any.
-    pub settings: Option<Settings>,
-    /// The event, where one is described.
-    pub described: Option<Described>,
-    /// How the job ended, for `finish`.
-    pub job_status: Option<Sourced<Status>>,
-    /// How each setting turned out.
-    pub rows: Vec<Row>,
-    /// What is wrong with them.
-    pub problems: Vec<String>,
-    /// What is odd.
+pub struct Resolved {
+    pub plan: Plan,
+    /// Every setting, for `check`.
+    pub settings: Vec<ResolvedSetting>,
+    pub errors: Vec<SettingError>,
     pub warnings: Vec<String>,
-    /// Hides whatever is, or may be, a key.
+    /// Redacts the API key, and invalid values that were given as one.
     pub redactor: Redactor,
-    /// How to reach the API, as far as that is known even where other settings are wrong.
-    pub connection: Option<Connection>,
-    /// Whether to say more.
+    /// Whether to print more.
     pub verbose: bool,
-    /// Whether to say everything.
+    /// Whether to print everything.
     pub debug: bool,
-    /// What to do; to report where that could not be understood.
-    pub action: Action,
 }
 
-/// Reads all settings: from the command line, the environment, and what the CI system tells, at `now`. `redactor` hides what
-/// is known to be a key already.
+/// What the sources ask for, before the settings of it are resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Report { failure_fails_job: bool },
+    Run,
+    Finish,
+    Flush,
+    Check { online: bool },
+}
+
+/// Resolves all settings at `now`. `redactor` redacts the keys that are known already.
 #[must_use]
-pub fn read(invocation: &Invocation, env: &Env, context: &Context, now: Timestamp, redactor: Redactor) -> Reading {
-    let inputs = matches!(invocation.command, Command::Bare | Command::Check { .. });
-    let said = Said::new(invocation, env, inputs);
-    let mut resolver = Resolver::new(&said, redactor);
-    let mut warnings = said::unread(invocation, env);
-    resolver.problems.extend(said::unreadable(env, inputs).map(|(name, variable)| {
-        format!("{name} (from {variable}) holds bytes that are not UTF-8. Allowed: text in UTF-8.")
-    }));
+pub fn resolve(
+    line: &CommandLine,
+    env: &Env,
+    system: &System,
+    context: &Context,
+    now: Timestamp,
+    redactor: Redactor,
+) -> Resolved {
+    let inputs = matches!(line.subcommand, Subcommand::None | Subcommand::Check { .. });
+    let sources = Sources::new(line, env, inputs);
+    let mut resolver = Resolver::new(&sources, redactor);
+    resolver.warnings.extend(sources::without_effect(line, env));
+    resolver.errors.extend(sources::unreadable(env, inputs));
     if inputs {
-        resolver.problems.extend(said::empty_inputs(env).map(|(name, variable)| {
-            format!(
-                "{name} (from {variable}) is empty. The expression that it comes from gave nothing, such as an output \
-                 of a step that did not run or has no id. Mend the expression, or write 'auto' for the default."
-            )
-        }));
+        resolver.errors.extend(sources::empty_inputs(env));
     }
-    let action = action(&mut resolver, invocation.command);
-    let key_required = !matches!(action, Some(Action::Check { .. }));
-    let key = connection::api_key(&mut resolver, key_required, &mut warnings);
+    let action = action(&mut resolver, line.subcommand);
+    let is_check = matches!(action, Some(Action::Check { .. }));
+    let key = api::api_key(&mut resolver, !is_check);
     if let Some(key) = &key {
-        resolver.redactor.hide(key.value.expose());
+        resolver.redactor.add(key.value.expose());
     }
-    let connection = connection::read(&mut resolver, key);
-    let (described, job_status) = match action {
-        Some(Action::Flush) => (None, None),
-        Some(Action::Finish) => (None, described::job_status(&mut resolver, job::status(env), &mut warnings)),
+    let (api, ui_url) = api::resolve(&mut resolver, key);
+    let mut event = None;
+    let mut job_status = None;
+    match action {
+        Some(Action::Flush) => {}
+        Some(Action::Finish) => job_status = event::job_status(&mut resolver, system.job_status(env).as_ref()),
         Some(Action::Report { .. } | Action::Run | Action::Check { .. }) | None => {
-            (described::read(&mut resolver, invocation.command, action, context, &mut warnings), None)
+            event = event::resolve(&mut resolver, line.subcommand, action == Some(Action::Run), context);
         }
-    };
-    let waiting = waiting::read(&mut resolver, context, now);
+    }
+    let wait = wait::resolve(&mut resolver, context, now);
     let fail_on_api_error = resolver.switch("fail_on_api_error", true);
     let require_gate = resolver.switch("require_gate", false);
-    let wrapping = wrapping::read(&mut resolver);
-    if action == Some(Action::Run) {
-        wrapping::check_run(&mut resolver);
-    }
-    let keeping = keeping::read(&mut resolver, env);
+    let run = run::resolve(&mut resolver, system.stop_timeout());
+    let spool = spool::resolve(&mut resolver, env, system);
+    let errors = ErrorPolicy { fail_on_api_error, require_gate, spool: !matches!(spool, SpoolConfig::Off) };
     let output_file =
         resolver.optional("output_file", &["output_file"], None, "a path", |path| Some(PathBuf::from(path)));
     let summary = resolver.switch("summary", true);
     let verbose = resolver.switch("verbose", false);
     let debug = resolver.switch("debug", env.get("RUNNER_DEBUG") == Some("1") || env.is_true("CI_DEBUG_TRACE"));
-    let settings = match (connection.clone(), waiting, wrapping) {
-        (Some(connection), Some(waiting), Some(wrapping)) if resolver.problems.is_empty() => Some(Settings {
-            connection,
-            waiting,
-            fail_on_api_error,
-            require_gate,
-            wrapping,
-            keeping,
-            output_file: output_file.map(|path| path.value),
-            summary,
-        }),
-        _ => None,
+
+    let Resolver { resolved, errors: problems, warnings, redactor, .. } = resolver;
+    let valid = problems.is_empty();
+    let plan = match action {
+        Some(Action::Check { online }) => {
+            Plan::Check(CheckPlan { event: event.filter(|_| valid), api, online })
+        }
+        Some(action) if valid => {
+            let output_file = output_file.map(|path| path.value);
+            let settings = || {
+                let (api, wait) = (api?, wait?);
+                Some(Settings { api, ui_url, wait, errors, spool, output_file, summary })
+            };
+            plan(action, settings(), event, job_status, run, line).unwrap_or(Plan::Invalid)
+        }
+        Some(_) | None => Plan::Invalid,
     };
-    let Resolver { rows, problems, redactor, .. } = resolver;
-    let action = action.unwrap_or(Action::Report { subcommand: true });
-    Reading { settings, described, job_status, rows, problems, warnings, redactor, connection, verbose, debug, action }
+    Resolved { plan, settings: resolved, errors: problems, warnings, redactor, verbose, debug }
 }
 
-fn action(resolver: &mut Resolver<'_>, command: Command) -> Option<Action> {
-    let of_word = |word: &str| match word.to_ascii_lowercase().as_str() {
-        "report" => Some(Action::Report { subcommand: false }),
+/// The plan for `action`. `None` only if a part is missing, which is an error that has been noted.
+fn plan(
+    action: Action,
+    settings: Option<Settings>,
+    event: Option<Event>,
+    job_status: Option<Sourced<Status>>,
+    run: RunSettings,
+    line: &CommandLine,
+) -> Option<Plan> {
+    let settings = settings?;
+    Some(match action {
+        Action::Report { failure_fails_job } => {
+            Plan::Report(settings, ReportPlan { event: event?, failure_fails_job })
+        }
+        Action::Run => {
+            let RunSettings { script, stop_timeout, keep_api_key } = run;
+            let command = match line.words.as_slice() {
+                [] => RunCommand::Script(script?),
+                words => RunCommand::Words(words.to_vec()),
+            };
+            Plan::Run(settings, RunPlan { event: event?, command, stop_timeout: stop_timeout?, keep_api_key })
+        }
+        Action::Finish => Plan::Finish(settings, job_status),
+        Action::Flush => Plan::Flush(settings),
+        Action::Check { .. } => return None,
+    })
+}
+
+fn action(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<Action> {
+    match subcommand {
+        Subcommand::None => action_of_settings(resolver),
+        Subcommand::Run => Some(Action::Run),
+        Subcommand::Finish => Some(Action::Finish),
+        Subcommand::Flush => Some(Action::Flush),
+        Subcommand::Check { online } => Some(Action::Check { online }),
+        Subcommand::TrackDeployment | Subcommand::TrackBuild | Subcommand::Version => {
+            Some(Action::Report { failure_fails_job: false })
+        }
+    }
+}
+
+/// The action without a subcommand: that of the `command` setting, or `run` if there is a script.
+fn action_of_settings(resolver: &mut Resolver<'_>) -> Option<Action> {
+    let parse = |word: &str| match word.to_ascii_lowercase().as_str() {
+        "track" => Some(Action::Report { failure_fails_job: true }),
         "finish" => Some(Action::Finish),
         "flush" => Some(Action::Flush),
         "check" => Some(Action::Check { online: false }),
         _ => None,
     };
-    match command {
-        Command::Bare => {
-            let action = resolver.or_default("command", "report", "report, finish, flush or check", of_word)?;
-            let script = resolver.said.pick(&["run"]).filter(|script| script.value != "none");
-            match (action.value, script) {
-                (Action::Report { .. }, Some(_)) => Some(Action::Run),
-                (Action::Finish | Action::Flush, Some(script)) => {
-                    resolver.problems.push(format!(
-                        "run (from {}) and command (from {}) are both set, and one call does one thing. Remove one of them.",
-                        script.source, action.source
-                    ));
-                    None
-                }
-                (action, _) => Some(action),
-            }
+    let action = resolver.with_default("command", "track", "track, finish, flush or check", parse)?;
+    let script = resolver.sources.pick(&["run"]).filter(|script| script.value.raw() != "none");
+    match (action.value, script) {
+        (Action::Report { .. }, Some(_)) => Some(Action::Run),
+        (Action::Finish | Action::Flush, Some(script)) => {
+            let run: Source = script.source.clone();
+            resolver.errors.push(SettingError::RunAndCommand { run, command: action.source });
+            None
         }
-        Command::Run => Some(Action::Run),
-        Command::Finish => Some(Action::Finish),
-        Command::Flush => Some(Action::Flush),
-        Command::Check { online } => Some(Action::Check { online }),
-        Command::TrackDeployment | Command::TrackBuild | Command::Version => Some(Action::Report { subcommand: true }),
+        (action, _) => Some(action),
     }
-}
-
-/// A value that the subcommand itself gives.
-fn from_subcommand(value: &str, words: &'static str) -> Given {
-    Given { value: value.to_owned(), source: Source::Subcommand(words) }
 }

@@ -1,63 +1,45 @@
-//! From what was said to one value a setting, with its source, and the errors on the way.
+//! Resolution: one value per setting, with its source, and the errors of invalid values.
 //!
-//! Owns: precedence, `none`, and how a wrong value is told. Does not own: the list of settings, nor their types.
+//! Owns: precedence over detection and defaults, and `none`. Does not own: the table of settings, nor their types.
 
-use super::said::{Given, Said, Source};
-use crate::ci::Found;
-use crate::ci::remote::clean_url;
-use crate::secret::Redactor;
-use crate::text;
+use super::error::SettingError;
+use super::sources::{RawValue, Sources};
+use crate::ci::Detected;
+use crate::model::source::{Source, Sourced};
+use crate::text::{Foreign, Redactor, clean_url, truncate};
 
-/// A value and where it came from.
+/// A resolved setting, for `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sourced<T> {
-    /// The value.
-    pub value: T,
-    /// Where it came from.
-    pub source: Source,
-}
-
-impl<T> Sourced<T> {
-    /// The same source with another value.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sourced<U> {
-        Sourced { value: change(self.value), source: self.source }
-    }
-}
-
-/// A setting as it turned out, for `check`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The setting's name.
+pub struct ResolvedSetting {
     pub name: &'static str,
-    /// Its value, for people; none where there is none.
-    pub value: Option<String>,
-    /// Where it came from.
+    /// For people, without credentials.
+    pub value: Option<Foreign>,
     pub source: Source,
 }
 
-/// Turns what was said into values, and collects what is wrong.
+/// Resolves settings, and collects errors and warnings.
 pub(super) struct Resolver<'a> {
-    pub(super) said: &'a Said,
-    /// Hides keys in what is quoted: before it is cut, since half a key is no less secret.
+    pub(super) sources: &'a Sources,
+    /// Redacts keys in quoted values before they are truncated: half a key is a secret as well.
     pub(super) redactor: Redactor,
-    pub(super) rows: Vec<Row>,
-    pub(super) problems: Vec<String>,
+    pub(super) resolved: Vec<ResolvedSetting>,
+    pub(super) errors: Vec<SettingError>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(said: &'a Said, redactor: Redactor) -> Self {
-        Self { said, redactor, rows: Vec::new(), problems: Vec::new() }
+    pub(super) fn new(sources: &'a Sources, redactor: Redactor) -> Self {
+        Self { sources, redactor, resolved: Vec::new(), errors: Vec::new(), warnings: Vec::new() }
     }
 
-    /// A text that may be missing. `names` are the setting's name and what else means the same here; `none` in any
-    /// source means that nothing is sent and nothing detected.
+    /// A text that may be missing. `names` are the setting's names; `none` means: send nothing, detect nothing.
     pub(super) fn text(
         &mut self,
         name: &'static str,
         names: &[&str],
-        detected: Option<&Found>,
-    ) -> Option<Sourced<String>> {
-        self.optional(name, names, detected, "", |value| Some(value.to_owned()))
+        detected: Option<&Detected>,
+    ) -> Option<Sourced<Foreign>> {
+        self.optional(name, names, detected, "", |value| Some(value.into()))
     }
 
     /// A text for which `none` has no special meaning.
@@ -65,102 +47,102 @@ impl<'a> Resolver<'a> {
         &mut self,
         name: &'static str,
         names: &[&str],
-        detected: Option<&Found>,
-    ) -> Option<Sourced<String>> {
-        let said = self.said.pick(names).cloned();
-        let found = said.map(|given| Sourced { value: given.value, source: given.source }).or_else(|| from(detected));
-        self.row(name, found.as_ref().map(|found| (found.value.clone(), found.source.clone())));
-        found
+        detected: Option<&Detected>,
+    ) -> Option<Sourced<Foreign>> {
+        let raw = self.sources.pick(names).cloned();
+        let value =
+            raw.map(|raw| Sourced { value: raw.value, source: raw.source }).or_else(|| from_detected(detected));
+        self.note(name, value.as_ref().map(|value| (value.value.clone(), value.source.clone())));
+        value
     }
 
-    /// A value that may be missing, read by `read`; `allowed` says what `read` takes.
+    /// A value that may be missing, parsed by `parse`; `allowed` says what is valid.
     pub(super) fn optional<T>(
         &mut self,
         name: &'static str,
         names: &[&str],
-        detected: Option<&Found>,
+        detected: Option<&Detected>,
         allowed: &str,
-        read: impl Fn(&str) -> Option<T>,
+        parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Sourced<T>> {
-        match self.said.pick(names).cloned() {
-            Some(given) if given.value == "none" => {
-                self.row(name, Some(("none".to_owned(), given.source)));
+        match self.sources.pick(names).cloned() {
+            Some(raw) if raw.value.raw() == "none" => {
+                self.note(name, Some((raw.value, raw.source)));
                 None
             }
-            Some(given) => {
-                self.row(name, Some((given.value.clone(), given.source.clone())));
-                match read(&given.value) {
-                    Some(value) => Some(Sourced { value, source: given.source }),
-                    None => {
-                        self.misunderstood(name, &given, allowed);
-                        None
-                    }
+            Some(raw) => {
+                self.note(name, Some((raw.value.clone(), raw.source.clone())));
+                let value = parse(raw.value.raw());
+                if value.is_none() {
+                    self.invalid(name, &raw, allowed);
                 }
+                value.map(|value| Sourced { value, source: raw.source })
             }
             None => {
-                let found = from(detected);
-                self.row(name, found.clone().map(|found| (found.value, found.source)));
-                found.and_then(|found| Some(Sourced { value: read(&found.value)?, source: found.source }))
+                let detected = from_detected(detected);
+                self.note(name, detected.clone().map(|detected| (detected.value, detected.source)));
+                detected.and_then(|it| Some(Sourced { value: parse(it.value.raw())?, source: it.source }))
             }
         }
     }
 
-    /// A value with a default, read by `read`; `allowed` says what `read` takes.
-    pub(super) fn or_default<T>(
+    /// A value with a default, parsed by `parse`; `allowed` says what is valid.
+    pub(super) fn with_default<T>(
         &mut self,
         name: &'static str,
         default: &str,
         allowed: &str,
-        read: impl Fn(&str) -> Option<T>,
+        parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Sourced<T>> {
-        let given = self
-            .said
-            .pick(&[name])
-            .cloned()
-            .unwrap_or_else(|| Given { value: default.to_owned(), source: Source::Default });
-        self.row(name, Some((given.value.clone(), given.source.clone())));
-        let value = read(&given.value);
+        let raw = self.sources.pick(&[name]).cloned();
+        let raw = raw.unwrap_or_else(|| RawValue { value: default.into(), source: Source::Default });
+        self.note(name, Some((raw.value.clone(), raw.source.clone())));
+        let value = parse(raw.value.raw());
         if value.is_none() {
-            self.misunderstood(name, &given, allowed);
+            self.invalid(name, &raw, allowed);
         }
-        value.map(|value| Sourced { value, source: given.source })
+        value.map(|value| Sourced { value, source: raw.source })
     }
 
-    /// A yes or no.
+    /// A boolean.
     pub(super) fn switch(&mut self, name: &'static str, default: bool) -> bool {
-        self.or_default(name, if default { "true" } else { "false" }, BOOLEANS, read_bool)
+        self.with_default(name, if default { "true" } else { "false" }, BOOLEANS, parse_bool)
             .map_or(default, |switch| switch.value)
     }
 
-    /// Notes that `given` is not what `name` allows.
-    pub(super) fn misunderstood(&mut self, name: &str, given: &Given, allowed: &str) {
-        self.problems.push(format!(
-            "{name} (from {}) is {:?}, which cannot be understood. Allowed: {allowed}.",
-            given.source,
-            text::cut(&self.redactor.scrub(&text::shown(&clean_url(&given.value))), 200, "…", char::len_utf8),
-        ));
+    /// Adds the error of an invalid value.
+    pub(super) fn invalid(&mut self, name: &'static str, raw: &RawValue, allowed: &str) {
+        let value = self.redactor.redact(Foreign::new(clean_url(raw.value.raw())).clean());
+        self.errors.push(SettingError::Invalid {
+            name,
+            source_: raw.source.clone(),
+            value: truncate(&value, 200, "…", char::len_utf8).into(),
+            allowed: allowed.to_owned(),
+        });
     }
 
-    /// Notes how a setting turned out.
-    pub(super) fn row(&mut self, name: &'static str, value: Option<(String, Source)>) {
-        let row = match value {
-            Some((value, source)) => Row { name, value: Some(clean_url(&value)), source },
-            None => Row { name, value: None, source: Source::Default },
+    /// Notes a resolved setting, for `check`.
+    pub(super) fn note(&mut self, name: &'static str, value: Option<(Foreign, Source)>) {
+        let setting = match value {
+            Some((value, source)) => {
+                ResolvedSetting { name, value: Some(clean_url(value.raw()).into()), source }
+            }
+            None => ResolvedSetting { name, value: None, source: Source::Default },
         };
-        self.rows.push(row);
+        self.resolved.push(setting);
     }
 }
 
-fn from(detected: Option<&Found>) -> Option<Sourced<String>> {
-    let found = detected.filter(|found| !found.value.is_empty())?;
-    Some(Sourced { value: found.value.clone(), source: Source::Detected(found.from.clone()) })
+fn from_detected(detected: Option<&Detected>) -> Option<Sourced<Foreign>> {
+    let detected = detected.filter(|detected| !detected.value.is_empty())?;
+    Some(Sourced { value: detected.value.clone().into(), source: Source::Detected(detected.from.clone()) })
 }
 
-/// What a boolean may be, for error messages.
-pub(super) const BOOLEANS: &str = "true, false, yes, no, on, off, 1 or 0";
+/// The valid booleans, for error messages.
+const BOOLEANS: &str = "true, false, yes, no, on, off, 1 or 0";
 
-/// Reads a boolean in any case.
-pub(super) fn read_bool(text: &str) -> Option<bool> {
+/// Parses a boolean in any case.
+fn parse_bool(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
         "false" | "no" | "off" | "0" => Some(false),

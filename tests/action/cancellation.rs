@@ -65,7 +65,7 @@ fn script_that_exits_on_sigint_is_reported_as_aborted() {
     let cancelled = step.cancel();
     assert_eq!(step.sent_statuses(), ["started", "aborted"], "{:?}", cancelled.result);
     assert_eq!(cancelled.result.code, 130);
-    assert_eq!((&*cancelled.result.outputs["status"], &*cancelled.result.outputs["exit_code"]), ("aborted", "130"));
+    assert_eq!((&*cancelled.result.outputs["deployment_status"], &*cancelled.result.outputs["exit_code"]), ("aborted", "130"));
     assert!(cancelled.elapsed < SIGTERM_DELAY, "{:?}", cancelled.elapsed);
 }
 
@@ -94,7 +94,7 @@ fn script_that_ignores_signals_is_killed_before_github_kills_the_step() {
     let cancelled = step.cancel();
     assert!(cancelled.elapsed > SIGTERM_DELAY, "{:?}", cancelled.elapsed);
     assert_eq!((cancelled.result.code, step.sent_statuses()), (137, vec!["started".to_owned(), "aborted".to_owned()]));
-    assert_eq!(cancelled.result.outputs["status"], "aborted");
+    assert_eq!(cancelled.result.outputs["deployment_status"], "aborted");
 }
 
 #[test]

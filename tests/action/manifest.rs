@@ -3,8 +3,7 @@
 use crate::action_yml::{entries, load_action, root, step, step_env, text};
 use saphyr::YamlOwned;
 use std::collections::{BTreeMap, BTreeSet};
-use versioner_action::report::outputs::Outputs;
-use versioner_action::settings::names::{OTHER_VARIABLES, SETTINGS};
+use versioner_action::internals::{OTHER_VARIABLES, Outputs, SETTINGS};
 
 /// `VERSIONER_…` variables that only `entrypoint.sh` reads.
 const ENTRYPOINT_VARIABLES: &[&str] = &["bin", "download_url"];
@@ -89,6 +88,7 @@ fn every_program_output_is_an_action_output() {
     let all = Outputs {
         outcome: Some("recorded"),
         gate: Some("passed"),
+        wait_result: Some("not_waited"),
         http_status: Some(201),
         deployment_id: text(),
         event_id: text(),
@@ -99,11 +99,12 @@ fn every_program_output_is_an_action_output() {
         url: text(),
         block_code: text(),
         block_message: text(),
+        block_rule: text(),
         retry_after: text(),
         waited_seconds: Some(0),
         attempts: Some(1),
         exit_code: Some(0),
-        status: Some("completed"),
+        deployment_status: Some("completed"),
     };
     let expected = all.pairs().into_iter().map(|(name, _)| name).collect();
     assert_same(names, expected);

@@ -36,7 +36,7 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("poll_interval", "0s", "more than 0"),
     ("recheck_interval", "-1", "30m"),
     ("conflict_max_age", "old", "30m"),
-    ("command", "explode", "report, finish, flush or check"),
+    ("command", "explode", "track, finish, flush or check"),
     ("require_gate", "perhaps", "true, false"),
     ("stop_timeout", "later", "90s"),
     ("keep_api_key", "some", "true, false"),
@@ -217,7 +217,7 @@ fn unknown_status_is_sent_unchanged() {
     let run = Versioner::deployment(&sandbox, "Half-Baked").run();
     assert_eq!(run.code, 4, "the server decides");
     assert_eq!(sandbox.requests()[0].json()["status"], "Half-Baked");
-    assert!(run.stderr.contains("\"Half-Baked\", a word that is not known"), "{}", run.stderr);
+    assert!(run.stderr.contains("\"Half-Baked\", an unknown word"), "{}", run.stderr);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn manually_started_run_warns_about_detected_values() {
     let warned = |name: &str| {
         run.commands()
             .iter()
-            .any(|c| c.name == "warning" && c.message.starts_with(name) && c.message.contains("by hand"))
+            .any(|c| c.name == "warning" && c.message.starts_with(name) && c.message.contains("started manually"))
     };
     assert!(warned("version") && warned("product_name"), "{}", run.all());
     let run = manual_run().env("INPUT_PRODUCT", "shop").run();

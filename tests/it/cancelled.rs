@@ -262,7 +262,7 @@ fn undelivered_aborted_event_is_spooled() {
     let mut stderr = String::new();
     std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143), "{stderr}");
-    assert!(stderr.contains("Kept for later%3A shop 1.4.2 → production (aborted)"), "{stderr}");
+    assert!(stderr.contains("Spooled%3A shop 1.4.2 → production (aborted)"), "{stderr}");
     let spooled = std::fs::read_dir(state)
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "json"));
@@ -313,7 +313,7 @@ fn signal_during_the_final_event_still_reports_completed() {
     let (status, stderr) = job.wait();
     assert_eq!(status.code(), Some(0), "{stderr}");
     assert_eq!(statuses(&sandbox), ["started", "completed"], "{stderr}");
-    assert!(!stderr.contains("Kept for later"), "{stderr}");
+    assert!(!stderr.contains("Spooled%3A"), "{stderr}");
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn finish_closes_a_killed_run() {
     // While the run is alive, it reports the end of its deployment itself.
     let run = job.run_with(["finish", "--status", "failed"]);
     assert!(
-        run.stdout.contains("left alone, because another versioner of this job is still at it: 1"),
+        run.stdout.contains("another versioner process of this job still handles them: 1"),
         "{}",
         run.all()
     );
@@ -228,7 +228,7 @@ fn finish_ignores_a_start_that_is_still_blocked() {
         }
         let run = job.run_with(["finish", "--status", "failed"]);
         assert!(run.code == 0 && run.stdout.contains("nothing is open"), "{}", run.all());
-        assert_eq!(run.stdout.contains("still at it: 1"), !kill, "{}", run.all());
+        assert_eq!(run.stdout.contains("still handles them: 1"), !kill, "{}", run.all());
         waiting.kill().unwrap();
         waiting.wait().unwrap();
         assert_eq!(statuses(&sandbox), ["started"]);
@@ -268,22 +268,21 @@ fn finish_with_nothing_open_keeps_earlier_outputs() {
     );
     let outputs = || std::fs::read_to_string(job.dir.path().join("versioner.env")).unwrap();
     let before = outputs();
-    assert!(before.contains("VERSIONER_STATUS=completed"), "{before}");
+    assert!(before.contains("VERSIONER_DEPLOYMENT_STATUS=completed"), "{before}");
     job.command_with(["finish"]).output().unwrap();
     assert_eq!(outputs(), before);
 }
 
 #[test]
-fn ci_job_status_overrides_the_status_variable() {
+fn finish_takes_the_status_setting_before_the_ci_job_status() {
     let sandbox = Sandbox::start();
-    let mut job = job(&sandbox).env("VERSIONER_STATUS", "completed");
+    // Our own outputs are variables of later steps: none of them is a setting.
+    let mut job = job(&sandbox).env("VERSIONER_DEPLOYMENT_STATUS", "completed").env("CI_JOB_STATUS", "failed");
     assert_eq!(job.run_with(START).code, 0);
-    job = job.env("CI_JOB_STATUS", "failed");
     assert_eq!(job.run_with(["finish"]).code, 0);
     assert_eq!(last_event(&sandbox)["status"], "failed");
-    // Without a job status from the CI system, the setting applies.
     assert_eq!(job.run_with(START).code, 0);
-    let mut job = job.without("CI_JOB_STATUS");
+    let mut job = job.env("VERSIONER_STATUS", "completed");
     assert_eq!(job.run_with(["finish"]).code, 0);
     assert_eq!(last_event(&sandbox)["status"], "completed");
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::fs::File;
 use std::process::Command;
-use versioner_action::report::outputs::Outputs;
+use versioner_action::internals::Outputs;
 use versioner_sandbox::{Reply, Sandbox};
 
 #[test]

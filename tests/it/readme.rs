@@ -2,7 +2,7 @@
 
 use crate::support::{Versioner, read};
 use std::path::Path;
-use versioner_action::settings::names::SETTINGS;
+use versioner_action::internals::SETTINGS;
 use versioner_sandbox::Sandbox;
 
 fn readme() -> String {

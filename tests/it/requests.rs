@@ -240,6 +240,6 @@ fn non_utf8_variable_is_an_error_only_if_it_is_used() {
     let output = call.command().env_remove("INPUT_STATUS").env("VERSIONER_STATUS", not_utf8).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(stdout.contains("status (from VERSIONER_STATUS) holds bytes that are not UTF-8"), "{stdout}");
+    assert!(stdout.contains("status (from VERSIONER_STATUS) contains bytes that are not UTF-8"), "{stdout}");
     assert_eq!(sandbox.requests().len(), 1);
 }

@@ -45,7 +45,7 @@ fn spooled_end_is_delivered_before_the_next_event() {
     assert_eq!((run.code, spooled(&call).len()), (0, 1), "{}", run.all());
     let first = sandbox.requests()[0].clone();
     for needle in [
-        "Kept for later: shop 1 → production",
+        "Spooled: shop 1 → production",
         "NOT recorded yet",
         "state/versioner/spool",
         "until it is delivered",
@@ -77,7 +77,7 @@ fn spooled_event_sets_the_outcome_output() {
     assert_eq!((run.code, run.outputs()["outcome"].as_str()), (0, "spooled"), "{}", run.all());
     let warning = run.only("warning");
     assert!(warning.message.contains("until the job ends: the CI system empties RUNNER_TEMP then"), "{warning:?}");
-    assert!(run.summary().contains("Kept for later"), "{}", run.summary());
+    assert!(run.summary().contains("Spooled"), "{}", run.summary());
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn spooled_events_are_delivered_in_order_per_product_and_environment() {
     assert_eq!(last_event(&sandbox)["version"], "3");
     sandbox.clear_requests();
     let run = call.run_with(["flush"]);
-    assert!(run.code == 0 && run.stdout.contains("delivered 2 events; nothing is left"), "{}", run.all());
+    assert!(run.code == 0 && run.stdout.contains("delivered 2 events; none is left"), "{}", run.all());
     let versions: Vec<Value> = sandbox.requests().iter().map(|request| request.json()["version"].clone()).collect();
     assert_eq!(versions, ["1", "2"]);
 }
@@ -198,7 +198,7 @@ fn run_deploys_and_spools_its_end_while_the_api_is_down() {
         "deployed",
     ]);
     assert_eq!((run.code, run.stdout.as_str()), (0, "deployed\n"), "{}", run.all());
-    assert!(run.stderr.contains("No rule was asked") && run.stderr.contains("Kept for later"), "{}", run.stderr);
+    assert!(run.stderr.contains("No rule was checked") && run.stderr.contains("Spooled"), "{}", run.stderr);
     assert_eq!(call.run_with(["flush"]).code, 0);
     let last = last_event(&sandbox);
     assert!(
@@ -288,7 +288,7 @@ fn unusable_spool_dir_exits_1_unless_it_is_off() {
     for directory in ["/proc/self/spool", "/dev/null/spool"] {
         let run = run_with_spool_dir(directory);
         assert_eq!(run.code, 1, "{}", run.all());
-        assert!(run.stderr.contains("could not be kept") && run.stderr.contains(directory), "{}", run.stderr);
+        assert!(run.stderr.contains("could not be spooled") && run.stderr.contains(directory), "{}", run.stderr);
         assert!(run.stderr.contains("spool_dir"), "{}", run.stderr);
     }
     let off = run_with_spool_dir("off");
@@ -360,7 +360,7 @@ fn full_disk_is_reported_and_leaves_no_partial_file() {
     let output = run_from_shell(&call, &script);
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
-    assert!(stderr.contains("could not be kept") && stderr.contains(message), "{stderr}");
+    assert!(stderr.contains("could not be spooled") && stderr.contains(message), "{stderr}");
     assert!(!stdout.contains(".unfinished") && !stdout.contains(".json"), "{stdout}");
 }
 

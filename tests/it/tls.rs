@@ -24,7 +24,7 @@ fn unknown_ca_exits_1_and_is_explained() {
     let sandbox = sandbox();
     let run = call(&sandbox).run();
     assert_eq!(run.code, 1);
-    for needle in ["localhost cannot be trusted", "authority that is not trusted here", "ca_bundle"] {
+    for needle in ["localhost cannot be trusted", "unknown certificate authority", "ca_bundle"] {
         assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
     }
     assert!(sandbox.requests().is_empty());

@@ -1,6 +1,6 @@
 //! How `appveyor` is called.
 
-use super::super::recording::Recorder;
+use crate::process::recording::Recorder;
 use super::*;
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ proptest! {
     fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r]|\\PC|-|/|@){0,20}") {
         let recorder = Recorder::new("appveyor", 0);
         let line = (SYSTEM.surface)(&recorder.env())
-            .hand_on(&[("outcome", "blocked".to_owned()), ("url", value.clone())])
+            .set_outputs(&[("outcome", "blocked".to_owned()), ("url", value.clone())])
             .unwrap();
         let calls = recorder.calls();
         let call = |name: &str, value: &str| ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec();
@@ -52,8 +52,8 @@ fn a_program_that_fails_is_told_no_more_and_that_is_said_once() {
     let first = surface.annotation(Level::Error, "Blocked", "x");
     assert!(first.contains("not shown among the build's messages") && first.contains("exit status: 1"), "{first}");
     assert_eq!(surface.annotation(Level::Error, "Blocked", "x"), Plain.annotation(Level::Error, "Blocked", "x"));
-    assert_eq!(surface.hand_on(&[("outcome", "x".to_owned())]), Ok(String::new()));
+    assert_eq!(surface.set_outputs(&[("outcome", "x".to_owned())]), Ok(String::new()));
     assert_eq!(recorder.calls().len(), 1);
-    let problem = (SYSTEM.surface)(&recorder.env()).hand_on(&[("outcome", "x".to_owned())]).unwrap_err();
+    let problem = (SYSTEM.surface)(&recorder.env()).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err();
     assert!(problem.contains("SetVariable"), "{problem}");
 }

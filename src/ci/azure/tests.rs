@@ -62,15 +62,15 @@ fn a_summary_is_a_file_that_the_agent_is_told_of() {
     };
     let told: Vec<String> = ["# one", "# two"]
         .map(|markdown| {
-            let (commands, others) = read_owned(&surface(Some(&dir)).summarise(&summary(markdown)).unwrap());
+            let (commands, others) = read_owned(&surface(Some(&dir)).add_summary(&summary(markdown)).unwrap());
             assert!(others.is_empty() && commands.len() == 1 && commands[0].name == "task.uploadsummary");
             assert!(Path::new(&commands[0].data).is_absolute());
             std::fs::read_to_string(&commands[0].data).unwrap()
         })
         .into();
     assert_eq!(told, ["# one", "# two"]);
-    assert!(surface(Some(&dir.join("none"))).summarise(&summary("x")).unwrap_err().contains("AGENT_TEMPDIRECTORY"));
-    assert!(!surface(None).has_summary() && surface(None).summarise(&summary("x")).unwrap().is_empty());
+    assert!(surface(Some(&dir.join("none"))).add_summary(&summary("x")).unwrap_err().contains("AGENT_TEMPDIRECTORY"));
+    assert!(!surface(None).has_summary() && surface(None).add_summary(&summary("x")).unwrap().is_empty());
 }
 
 fn read_owned(text: &str) -> (Vec<Command>, Vec<String>) {
@@ -100,7 +100,7 @@ proptest! {
 
     #[test]
     fn a_variable_is_set_to_exactly_the_value(value in HOSTILE) {
-        let lines = surface(None).hand_on(&[("block_message", value.clone())]).unwrap();
+        let lines = surface(None).set_outputs(&[("block_message", value.clone())]).unwrap();
         let (commands, others) = read_owned(&lines);
         if !fits_environment(&value) {
             prop_assert!(commands.is_empty() && others.len() == 1 && others[0].contains("VERSIONER_BLOCK_MESSAGE"));

@@ -1,10 +1,10 @@
 //! Buildkite's surfaces: the log, and an agent that notes what it is told.
 
 use super::*;
-use crate::ci::recording::{Recorder, program};
+use crate::process::recording::{Recorder, program};
 use proptest::prelude::*;
 
-fn surface(agent: Option<Agent>) -> Buildkite {
+fn surface(agent: Option<HelperProgram>) -> Buildkite {
     Buildkite { agent, job: "job-1".to_owned() }
 }
 
@@ -22,7 +22,7 @@ fn a_long_message_is_cut_with_a_mark() {
 #[test]
 fn without_an_agent_a_line_says_so() {
     assert!(!surface(None).has_summary());
-    assert!(surface(None).hand_on(&[("outcome", "blocked".to_owned())]).unwrap().contains("not on the PATH"));
+    assert!(surface(None).set_outputs(&[("outcome", "blocked".to_owned())]).unwrap().contains("not on the PATH"));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn the_agent_is_told_as_it_documents() {
         markdown: format!("# Blocked {}", "x".repeat(2 * LARGEST_BODY)),
         link: None,
     };
-    assert_eq!(surface.summarise(&summary).unwrap(), "");
+    assert_eq!(surface.add_summary(&summary).unwrap(), "");
     let seen = std::fs::read_to_string(&out).unwrap();
     assert!(
         seen.starts_with("[annotate][--style][error][--context][versioner-job][--append]<# Blocked xxx"),
@@ -63,7 +63,7 @@ fn the_agent_is_told_as_it_documents() {
     assert!(seen.len() < LARGEST_BODY + 200 && seen.contains("cut: Buildkite"), "{}", seen.len());
     std::fs::remove_file(&out).unwrap();
     let outputs = [("outcome", "a b"), ("gate", "--help"), ("url", " "), ("block_code", "$(x) '\"")];
-    let line = surface.hand_on(&outputs.map(|(name, value)| (name, value.to_owned()))).unwrap();
+    let line = surface.set_outputs(&outputs.map(|(name, value)| (name, value.to_owned()))).unwrap();
     assert!(line.ends_with(": VERSIONER_GATE, VERSIONER_URL\n"), "{line}");
     let seen = std::fs::read_to_string(&out).unwrap();
     let mut seen: Vec<&str> = seen.lines().collect();
@@ -82,8 +82,8 @@ proptest! {
             prop_assert!(log.chars().all(|c| c == '\n' || !c.is_control()));
             let lines: Vec<&str> = log.lines().collect();
             prop_assert_eq!(lines.iter().filter(|line| is_header(line)).count(), headers);
-            let given = message.lines().map(text::shown).filter(|line| !line.is_empty()).map(|line| format!("  | {line}"));
-            let expected: Vec<String> = std::iter::once(format!("{head}{}", text::shown(&title))).chain(given).collect();
+            let given = message.lines().map(text::sanitize).filter(|line| !line.is_empty()).map(|line| format!("  | {line}"));
+            let expected: Vec<String> = std::iter::once(format!("{head}{}", text::sanitize(&title))).chain(given).collect();
             prop_assert_eq!(lines, expected);
         }
     }
@@ -96,7 +96,7 @@ proptest! {
     fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r-]|\\PC|--[a-z]{1,4}){0,20}") {
         let recorder = Recorder::new("buildkite-agent", 0);
         let outputs = [("outcome", "blocked".to_owned()), ("url", value.clone())];
-        let line = Buildkite::new(&recorder.env()).hand_on(&outputs).unwrap();
+        let line = Buildkite::new(&recorder.env()).set_outputs(&outputs).unwrap();
         let calls = recorder.calls();
         let call = |name: &str, value: &str| ["meta-data", "set", name, value].map(str::to_owned).to_vec();
         prop_assert!(calls.contains(&call("VERSIONER_OUTCOME", "blocked")));
@@ -115,7 +115,7 @@ proptest! {
         let recorder = Recorder::new("buildkite-agent", 0);
         let env: Env = recorder.env().iter().chain([("BUILDKITE_JOB_ID", job.as_str())]).collect();
         let summary = Summary { level: Level::Warning, title, markdown: markdown.clone(), link: None };
-        prop_assert_eq!(Buildkite::new(&env).summarise(&summary), Ok(String::new()));
+        prop_assert_eq!(Buildkite::new(&env).add_summary(&summary), Ok(String::new()));
         let calls = recorder.calls();
         prop_assert_eq!(calls.len(), 1);
         let (known, context) = (&calls[0][..4], calls[0][4].strip_prefix("versioner-"));

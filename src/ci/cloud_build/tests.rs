@@ -19,11 +19,11 @@ fn parse(text: &str) -> Vec<(String, String)> {
     text.lines().filter_map(|line| line.split_once('=')).map(|(name, word)| (name.to_owned(), unquote(word))).collect()
 }
 
-fn hand_on(before: &str, outputs: &[(&str, String)]) -> (String, String) {
+fn set_outputs(before: &str, outputs: &[(&str, String)]) -> (String, String) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("output"), before).unwrap();
     let env: Env = [("BUILDER_OUTPUT", dir.path().to_str().unwrap())].into_iter().collect();
-    let line = CloudBuild::new(&env).hand_on(outputs).unwrap();
+    let line = CloudBuild::new(&env).set_outputs(outputs).unwrap();
     (std::fs::read_to_string(dir.path().join("output")).unwrap(), line)
 }
 
@@ -31,7 +31,7 @@ proptest! {
     #[test]
     fn what_is_handed_on_is_read_back(value in "([a-z '\"=$`\\\\;\n\r]|\\PC){0,30}") {
         let outputs = [("block_message", value.clone()), ("outcome", "blocked".to_owned())];
-        let (text, line) = hand_on("", &outputs);
+        let (text, line) = set_outputs("", &outputs);
         let mut expected = vec![("VERSIONER_OUTCOME".to_owned(), "blocked".to_owned())];
         if value.chars().any(char::is_control) {
             prop_assert!(line.contains("VERSIONER_BLOCK_MESSAGE"));
@@ -44,7 +44,7 @@ proptest! {
     #[test]
     fn the_file_never_outgrows_what_is_given_back(before in "x{0,4200}", sizes in prop::collection::vec(0usize..3_000, 0..5)) {
         let outputs: Vec<(&str, String)> = sizes.iter().map(|size| ("url", "y".repeat(*size))).collect();
-        let (text, _) = hand_on(&before, &outputs);
+        let (text, _) = set_outputs(&before, &outputs);
         prop_assert!(text.starts_with(&before) && text.len() <= LARGEST_OUTPUT.max(before.len()), "{}", text.len());
     }
 }
@@ -52,7 +52,7 @@ proptest! {
 #[test]
 fn what_is_too_long_is_left_out_and_the_rest_is_not() {
     let outputs = [("block_message", "m".repeat(5_000)), ("outcome", "blocked".to_owned())];
-    let (text, line) = hand_on("", &outputs);
+    let (text, line) = set_outputs("", &outputs);
     assert_eq!(text, "VERSIONER_OUTCOME=blocked\n");
     assert!(line.contains("VERSIONER_BLOCK_MESSAGE") && !line.contains("OUTCOME"), "{line}");
 }
@@ -60,6 +60,6 @@ fn what_is_too_long_is_left_out_and_the_rest_is_not() {
 #[test]
 fn a_directory_that_is_not_there_is_an_error() {
     let env: Env = [("BUILDER_OUTPUT", "/no/such/dir")].into_iter().collect();
-    let problem = CloudBuild::new(&env).hand_on(&[("outcome", "x".to_owned())]).unwrap_err();
+    let problem = CloudBuild::new(&env).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err();
     assert!(problem.contains("BUILDER_OUTPUT (/no/such/dir/output)"), "{problem}");
 }

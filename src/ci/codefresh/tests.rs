@@ -1,6 +1,6 @@
 //! How `cf_export` is called.
 
-use super::super::recording::Recorder;
+use crate::process::recording::Recorder;
 use super::*;
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ proptest! {
     fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"=$`\\\\;\n\r-]|\\PC){0,30}") {
         let recorder = Recorder::new("cf_export", 0);
         let surface = (SYSTEM.surface)(&recorder.env());
-        let line = surface.hand_on(&[("url", value.clone()), ("outcome", "blocked".to_owned())]).unwrap();
+        let line = surface.set_outputs(&[("url", value.clone()), ("outcome", "blocked".to_owned())]).unwrap();
         let mut expected = vec![format!("VERSIONER_URL={value}"), "VERSIONER_OUTCOME=blocked".to_owned()];
         if value.chars().any(char::is_control) {
             prop_assert!(line.contains("VERSIONER_URL"));
@@ -23,8 +23,8 @@ proptest! {
 #[test]
 fn without_the_program_nothing_is_handed_on_and_a_failure_is_an_error() {
     let outputs = [("outcome", "blocked".to_owned())];
-    assert_eq!((SYSTEM.surface)(&Env::default()).hand_on(&outputs), Ok(String::new()));
+    assert_eq!((SYSTEM.surface)(&Env::default()).set_outputs(&outputs), Ok(String::new()));
     let recorder = Recorder::new("cf_export", 3);
-    let problem = (SYSTEM.surface)(&recorder.env()).hand_on(&outputs).unwrap_err();
+    let problem = (SYSTEM.surface)(&recorder.env()).set_outputs(&outputs).unwrap_err();
     assert!(problem.contains("cf_export") && problem.contains("exit status: 3"), "{problem}");
 }

@@ -97,9 +97,9 @@ fn dotenv(text: &str) -> Vec<(String, String)> {
 #[test]
 fn links_of_several_calls_stand_together_within_the_limits() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(surface(dir.path()).summarise(&summary("first", Some("https://app.example/1"))).unwrap(), "");
-    surface(dir.path()).summarise(&summary("second", None)).unwrap();
-    surface(dir.path()).summarise(&summary("third", Some("javascript:alert(1)"))).unwrap();
+    assert_eq!(surface(dir.path()).add_summary(&summary("first", Some("https://app.example/1"))).unwrap(), "");
+    surface(dir.path()).add_summary(&summary("second", None)).unwrap();
+    surface(dir.path()).add_summary(&summary("third", Some("javascript:alert(1)"))).unwrap();
     let job = "https://gitlab.example/jobs/5".to_owned();
     let expected = [
         ("first".to_owned(), "https://app.example/1".to_owned()),
@@ -108,7 +108,7 @@ fn links_of_several_calls_stand_together_within_the_limits() {
     ];
     assert_eq!(links(dir.path()), expected);
     for n in 0..400 {
-        surface(dir.path()).summarise(&summary(&format!("{n} {}", "ä".repeat(300)), None)).unwrap();
+        surface(dir.path()).add_summary(&summary(&format!("{n} {}", "ä".repeat(300)), None)).unwrap();
     }
     let links = links(dir.path());
     assert!(links.last().unwrap().0.starts_with("399 ") && links.len() > 100, "{}", links.len());
@@ -120,18 +120,18 @@ fn a_file_that_is_not_ours_is_left_alone_and_named() {
     let dir = tempfile::tempdir().unwrap();
     for content in ["no json", "[]", r#"{"Versioner": 1}"#] {
         std::fs::write(dir.path().join(ANNOTATIONS), content).unwrap();
-        let problem = surface(dir.path()).summarise(&summary("x", None)).unwrap_err();
+        let problem = surface(dir.path()).add_summary(&summary("x", None)).unwrap_err();
         assert!(problem.contains(ANNOTATIONS), "{problem}");
         assert_eq!(std::fs::read_to_string(dir.path().join(ANNOTATIONS)).unwrap(), content);
     }
     std::fs::write(dir.path().join(ANNOTATIONS), r#"{"Preview": [{"external_link": {"label": "a", "url": "b"}}]}"#)
         .unwrap();
-    surface(dir.path()).summarise(&summary("x", None)).unwrap();
+    surface(dir.path()).add_summary(&summary("x", None)).unwrap();
     assert_eq!(links(dir.path()).len(), 1);
     assert!(std::fs::read_to_string(dir.path().join(ANNOTATIONS)).unwrap().contains("Preview"));
     let missing = surface(&dir.path().join("no/such"));
-    assert!(missing.summarise(&summary("x", None)).unwrap_err().contains("no/such"));
-    assert!(missing.hand_on(&[("outcome", "recorded".to_owned())]).unwrap_err().contains("no/such"));
+    assert!(missing.add_summary(&summary("x", None)).unwrap_err().contains("no/such"));
+    assert!(missing.set_outputs(&[("outcome", "recorded".to_owned())]).unwrap_err().contains("no/such"));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn variables_of_an_earlier_call_are_replaced_and_those_of_others_kept() {
     std::fs::write(&path, "OWN=1").unwrap();
     let say = |outputs: &[(&str, &str)]| {
         let outputs: Vec<(&str, String)> = outputs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        surface(dir.path()).hand_on(&outputs).unwrap()
+        surface(dir.path()).set_outputs(&outputs).unwrap()
     };
     assert_eq!(say(&[("outcome", "blocked"), ("block_code", "X")]), "");
     assert_eq!(say(&[("outcome", "recorded"), ("url", "https://app.example/x?view=1")]), "");
@@ -159,7 +159,7 @@ fn no_more_variables_than_the_report_takes() {
     let own: String = (0..18).map(|n| format!("OWN_{n}=x\n")).collect();
     std::fs::write(dir.path().join(DOTENV), &own).unwrap();
     let outputs: Vec<(&str, String)> = ["outcome", "gate", "url"].map(|name| (name, "x".to_owned())).into();
-    let line = surface(dir.path()).hand_on(&outputs).unwrap();
+    let line = surface(dir.path()).set_outputs(&outputs).unwrap();
     assert!(line.ends_with(": VERSIONER_URL\n"), "{line}");
     assert_eq!(dotenv(&std::fs::read_to_string(dir.path().join(DOTENV)).unwrap()).len(), 20);
 }
@@ -180,9 +180,9 @@ proptest! {
         let Some((Line::Start { name, folded: true }, rest)) = lines.split_first() else { panic!("{lines:?}") };
         let Some((Line::End { name: end }, rest)) = rest.split_last() else { panic!("{lines:?}") };
         prop_assert_eq!(name, end);
-        let given = message.lines().map(text::shown).filter(|line| !line.is_empty()).map(|line| format!("  | {line}"));
+        let given = message.lines().map(text::sanitize).filter(|line| !line.is_empty()).map(|line| format!("  | {line}"));
         let expected: Vec<Line> =
-            std::iter::once(format!("warning: {}", text::shown(&title))).chain(given).map(Line::Text).collect();
+            std::iter::once(format!("warning: {}", text::sanitize(&title))).chain(given).map(Line::Text).collect();
         prop_assert_eq!(rest, expected.as_slice());
     }
 
@@ -191,7 +191,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (0..values.len()).map(|n| format!("output_{n}")).collect();
         let outputs: Vec<(&str, String)> = names.iter().map(String::as_str).zip(values.iter().cloned()).collect();
-        let printed = surface(dir.path()).hand_on(&outputs).unwrap();
+        let printed = surface(dir.path()).set_outputs(&outputs).unwrap();
         let pairs = dotenv(&std::fs::read_to_string(dir.path().join(DOTENV)).unwrap());
         for (name, value) in &outputs {
             let name = format!("VERSIONER_{}", name.to_uppercase());
@@ -205,7 +205,7 @@ proptest! {
     #[test]
     fn a_link_says_exactly_its_label(title in "(\\PC|[\"\\\\\n\u{1b}]){1,60}", link in "https://(\\PC|[\"\\\\]){0,20}") {
         let dir = tempfile::tempdir().unwrap();
-        surface(dir.path()).summarise(&summary(&title, Some(&link))).unwrap();
-        prop_assert_eq!(links(dir.path()), [(text::shown(&title), link)]);
+        surface(dir.path()).add_summary(&summary(&title, Some(&link))).unwrap();
+        prop_assert_eq!(links(dir.path()), [(text::sanitize(&title), link)]);
     }
 }

@@ -78,7 +78,7 @@ fn written_to_file(outputs: &[(&str, String)]) -> (String, String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("output");
     let env: Env = [("DRONE_OUTPUT", path.to_str().unwrap())].into_iter().collect();
-    let line = Harness::new(&env).hand_on(outputs).unwrap();
+    let line = Harness::new(&env).set_outputs(outputs).unwrap();
     (std::fs::read_to_string(path).unwrap(), line)
 }
 
@@ -116,7 +116,7 @@ fn common_words_are_taken_and_the_rest_is_named() {
 #[test]
 fn a_file_that_cannot_be_written_is_an_error() {
     let env: Env = [("HARNESS_OUTPUT_FILE", "/no/such/dir/out")].into_iter().collect();
-    let problem = Harness::new(&env).hand_on(&[("outcome", "x".to_owned())]).unwrap_err();
+    let problem = Harness::new(&env).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err();
     assert!(problem.contains("HARNESS_OUTPUT_FILE (/no/such/dir/out)"), "{problem}");
-    assert_eq!(Harness::new(&Env::default()).hand_on(&[("outcome", "x".to_owned())]), Ok(String::new()));
+    assert_eq!(Harness::new(&Env::default()).set_outputs(&[("outcome", "x".to_owned())]), Ok(String::new()));
 }

@@ -1,6 +1,7 @@
 //! Remotes in all their forms, and addresses that hide credentials.
 
 use super::*;
+use crate::text::clean_url;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 

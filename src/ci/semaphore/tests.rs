@@ -1,6 +1,6 @@
 //! How `sem-context` is called.
 
-use super::super::recording::Recorder;
+use crate::process::recording::Recorder;
 use super::*;
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ proptest! {
     fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;\n\r-]|=|\\PC){0,20}") {
         let recorder = Recorder::new("sem-context", 0);
         let surface = (SYSTEM.surface)(&recorder.env());
-        let line = surface.hand_on(&[("outcome", "blocked".to_owned()), ("url", value.clone())]).unwrap();
+        let line = surface.set_outputs(&[("outcome", "blocked".to_owned()), ("url", value.clone())]).unwrap();
         let calls = recorder.calls();
         // As sem-context reads it: one argument that a `=` splits in two, of which none is empty.
         for call in &calls {
@@ -26,8 +26,8 @@ proptest! {
 #[test]
 fn without_the_program_nothing_is_handed_on_and_a_failure_is_an_error() {
     let outputs = [("outcome", "blocked".to_owned())];
-    assert_eq!((SYSTEM.surface)(&Env::default()).hand_on(&outputs), Ok(String::new()));
+    assert_eq!((SYSTEM.surface)(&Env::default()).set_outputs(&outputs), Ok(String::new()));
     let recorder = Recorder::new("sem-context", 2);
-    let problem = (SYSTEM.surface)(&recorder.env()).hand_on(&outputs).unwrap_err();
+    let problem = (SYSTEM.surface)(&recorder.env()).set_outputs(&outputs).unwrap_err();
     assert!(problem.contains("put: it ended with exit status: 2"), "{problem}");
 }

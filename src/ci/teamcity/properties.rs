@@ -3,7 +3,7 @@
 //! Owns: finding and reading them, by the format of `java.util.Properties`. They hold passwords as well: nothing is kept
 //! but what is asked for by name.
 
-use crate::ci::Found;
+use crate::ci::Detected;
 use crate::env::Env;
 use std::collections::BTreeMap;
 
@@ -27,13 +27,13 @@ impl Properties {
     }
 
     /// The first of `names` that is set.
-    pub(super) fn first(&self, names: &[&str]) -> Option<Found> {
+    pub(super) fn first(&self, names: &[&str]) -> Option<Detected> {
         names.iter().find_map(|name| {
             let value = self
                 .files
                 .iter()
                 .find_map(|file| file.get(*name).map(|value| value.trim()).filter(|v| !v.is_empty()))?;
-            Some(Found { value: value.to_owned(), from: format!("{BUILD_FILE} ({name})") })
+            Some(Detected { value: value.to_owned(), from: format!("{BUILD_FILE} ({name})") })
         })
     }
 }

@@ -81,7 +81,7 @@ proptest! {
 
     #[test]
     fn a_parameter_is_set_to_exactly_the_value(value in HOSTILE) {
-        let lines = TeamCity.hand_on(&[("block_message", value.clone())]).unwrap();
+        let lines = TeamCity.set_outputs(&[("block_message", value.clone())]).unwrap();
         if !fits_environment(&value) {
             prop_assert!(!lines.contains("##teamcity") && lines.contains("VERSIONER_BLOCK_MESSAGE"));
             return Ok(());

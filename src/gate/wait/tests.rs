@@ -1,9 +1,9 @@
 //! The loop in virtual time.
 
-use super::super::tests::{after, block, rules, seconds, start};
+use super::super::tests::{after, block, policy, seconds, start};
 use super::*;
-use crate::api::reply::{Receipt, Refusal, Unreached};
-use crate::gate::Reaction;
+use crate::model::policy::{OnBlock, WaitPolicy};
+use crate::model::verdict::{Receipt, Rejection, Unavailable, UnavailableCause};
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -25,8 +25,8 @@ enum Does {
     Hangs,
 }
 
-impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
-    async fn ask(&mut self, deadline: Option<Instant>) -> Answer {
+impl<F: FnMut(usize, Timestamp) -> Does> EventSender for Server<F> {
+    async fn send(&mut self, deadline: Option<Instant>) -> SendResult {
         self.asked.push(self.began.elapsed());
         let now = self.clock.now();
         let verdict = match (self.answers)(self.asked.len(), now) {
@@ -34,18 +34,18 @@ impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
             Does::Hangs => {
                 let limit = Instant::now() + seconds(self.patience);
                 tokio::time::sleep_until(deadline.map_or(limit, |deadline| limit.min(deadline))).await;
-                unreachable()
+                unavailable()
             }
         };
         let date = httpdate::fmt_http_date(now.into());
-        Answer {
+        SendResult {
             verdict,
             http_status: None,
             requests: 1,
-            server_clock: ServerClock::of_date(Some(&date), now),
+            server_clock: ServerClock::from_date(Some(&date), now),
             asked_pause: None,
             unanswered_since: None,
-            key: String::new(),
+            idempotency_key: String::new(),
         }
     }
 }
@@ -53,25 +53,26 @@ impl<F: FnMut(usize, Timestamp) -> Does> Ask for Server<F> {
 /// How a wait went.
 struct Story {
     verdict: Verdict,
-    end: End,
-    wait: Wait,
+    end: WaitEnd,
+    wait: WaitRecord,
     asked: Vec<Duration>,
-    said: Vec<(Duration, String)>,
+    progress: Vec<(Duration, ProgressKind, BlockKind)>,
     took: Duration,
 }
 
-async fn wait_with(rules: &Rules, seed: u64, answers: impl FnMut(usize, Timestamp) -> Does) -> Story {
+async fn wait_with(policy: &WaitPolicy, seed: u64, answers: impl FnMut(usize, Timestamp) -> Does) -> Story {
     let clock = Clock::simulated(start());
     let began = Instant::now();
-    let said = RefCell::new(Vec::new());
-    let say = |line: &str| said.borrow_mut().push((began.elapsed(), line.to_owned()));
-    let terms = Terms { rules, own_version: "1.4.2", for_the_record: false, clock };
+    let progress = RefCell::new(Vec::new());
+    let emit = |it: Progress<'_>| progress.borrow_mut().push((began.elapsed(), it.kind, it.block.kind));
+    let params = WaitParams { policy, own_version: "1.4.2", clock };
     let mut server = Server { answers, asked: Vec::new(), began, clock, patience: 100 };
-    let mut wait = Wait::default();
-    let (answer, end) = pass(&mut server, &say, &terms, &mut fastrand::Rng::with_seed(seed), &mut wait).await;
-    assert_eq!(answer.requests, u32::try_from(server.asked.len()).unwrap());
+    let mut wait = WaitRecord::default();
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let (result, end) = send_until_decided(&mut server, &emit, &params, &mut rng, &mut wait).await;
+    assert_eq!(result.requests, u32::try_from(server.asked.len()).unwrap());
     let took = began.elapsed();
-    Story { verdict: answer.verdict, end, wait, asked: server.asked, said: said.into_inner(), took }
+    Story { verdict: result.verdict, end, wait, asked: server.asked, progress: progress.into_inner(), took }
 }
 
 fn blocked(block: &Block) -> Does {
@@ -82,8 +83,9 @@ fn recorded() -> Does {
     Does::Answers(Verdict::Recorded(Box::<Receipt>::default()))
 }
 
-fn unreachable() -> Verdict {
-    Verdict::Unreachable(Unreached { what: "503".to_owned(), advice: None, status: Some(503), may_be_recorded: true })
+fn unavailable() -> Verdict {
+    let cause = UnavailableCause::Server { status: 503, message: None, maybe_proxy: false };
+    Verdict::Unavailable(Unavailable { cause, host: "api".into(), proxy: None, asked_pause: None })
 }
 
 fn freeze(end: Timestamp) -> Block {
@@ -95,39 +97,39 @@ fn approval() -> Block {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_freeze_of_six_hours_takes_few_requests_and_ends_on_time() {
+async fn six_hour_window_takes_few_requests_and_ends_on_time() {
     let end = after(start(), 6 * 3_600);
-    let rules = Rules { timeout: seconds(7 * 3_600), ..rules(Reaction::Wait) };
+    let policy = WaitPolicy { timeout: seconds(7 * 3_600), ..policy(OnBlock::Wait) };
     for seed in 0..20 {
-        let story = wait_with(&rules, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+        let story = wait_with(&policy, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
         assert!(matches!(story.verdict, Verdict::Recorded(_)));
         assert!(story.asked.len() <= 38, "{}", story.asked.len());
         assert!(story.took >= seconds(6 * 3_600) && story.took <= seconds(6 * 3_600 + 60), "{:?}", story.took);
         assert_eq!(story.wait.stages.len(), 1);
-        let rules = Rules { recheck_interval: Duration::ZERO, ..rules.clone() };
-        let story = wait_with(&rules, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+        let policy = WaitPolicy { recheck_interval: Duration::ZERO, ..policy.clone() };
+        let story = wait_with(&policy, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
         assert_eq!(story.asked.len(), 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_an_hour_takes_at_most_five_requests() {
+async fn half_hour_window_takes_at_most_five_requests() {
     let end = after(start(), 1_800);
-    let rules = Rules { timeout: seconds(3_600), ..rules(Reaction::Wait) };
-    let story = wait_with(&rules, 3, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+    let policy = WaitPolicy { timeout: seconds(3_600), ..policy(OnBlock::Wait) };
+    let story = wait_with(&policy, 3, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
     assert!(story.asked.len() <= 5, "{:?}", story.asked);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_lifted_early_is_noticed_within_one_recheck() {
+async fn rule_lifted_early_is_noticed_within_one_recheck_interval() {
     let (end, lifted) = (after(start(), 6 * 3_600), after(start(), 4_000));
-    let rules = Rules { timeout: seconds(7 * 3_600), ..rules(Reaction::Wait) };
-    let story = wait_with(&rules, 3, |_, now| if now < lifted { blocked(&freeze(end)) } else { recorded() }).await;
+    let policy = WaitPolicy { timeout: seconds(7 * 3_600), ..policy(OnBlock::Wait) };
+    let story = wait_with(&policy, 3, |_, now| if now < lifted { blocked(&freeze(end)) } else { recorded() }).await;
     assert!(story.took >= seconds(4_000) && story.took <= seconds(4_600), "{:?}", story.took);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_that_changes_is_said_once_and_follows_its_own_setting() {
+async fn changed_reason_is_reported_once_and_follows_its_own_setting() {
     let conflict = block(409, "CONCURRENT_DEPLOYMENT", Value::Null, json!({}));
     let answers = |request: usize, now: Timestamp| match request {
         1..=3 => blocked(&conflict),
@@ -135,123 +137,118 @@ async fn a_reason_that_changes_is_said_once_and_follows_its_own_setting() {
         6..=8 => blocked(&approval()),
         _ => recorded(),
     };
-    let story = wait_with(&rules(Reaction::Wait), 3, answers).await;
+    let story = wait_with(&policy(OnBlock::Wait), 3, answers).await;
     assert!(matches!(story.verdict, Verdict::Recorded(_)));
-    let stages: Vec<&str> = story.wait.stages.iter().map(|stage| stage.what.as_str()).collect();
-    assert_eq!(stages, ["another deployment is in progress", "no-deploy window friday_freeze", "0 of 2 approvals"]);
-    let said = |words: &str| story.said.iter().filter(|(_, line)| line.contains(words)).count();
+    let stages: Vec<BlockKind> = story.wait.stages.iter().map(|stage| stage.block.kind).collect();
+    assert_eq!(stages, [BlockKind::Conflict, BlockKind::Window, BlockKind::Approval]);
+    let new_reasons = |kind: BlockKind| {
+        story.progress.iter().filter(|(_, progress, of)| *progress == ProgressKind::NewReason && *of == kind).count()
+    };
     assert_eq!(
-        (said("now waiting for another reason: no-deploy window"), said("now waiting for another reason: 0 of 2")),
+        (new_reasons(BlockKind::Window), new_reasons(BlockKind::Approval)),
         (1, 1)
     );
 
-    let rules = Rules { on_approval: Reaction::Fail, ..rules(Reaction::Wait) };
-    let story = wait_with(&rules, 3, answers).await;
-    assert!(matches!(story.end, End::Blocked(Why::Setting)) && story.asked.len() == 6, "{:?}", story.end);
+    let policy = WaitPolicy { on_approval: OnBlock::Fail, ..policy(OnBlock::Wait) };
+    let story = wait_with(&policy, 3, answers).await;
+    assert!(matches!(story.end, WaitEnd::Blocked(FailReason::Setting)) && story.asked.len() == 6, "{:?}", story.end);
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_in_between_do_not_end_it_but_a_refusal_does() {
+async fn transient_failures_do_not_end_the_wait_but_a_rejection_does() {
     let end = after(start(), 300);
-    let story = wait_with(&rules(Reaction::Wait), 3, |request, now| match request {
+    let story = wait_with(&policy(OnBlock::Wait), 3, |request, now| match request {
         1 => blocked(&freeze(end)),
-        2..=4 => Does::Answers(unreachable()),
+        2..=4 => Does::Answers(unavailable()),
         5 => Does::Hangs,
         _ if now < end => blocked(&freeze(end)),
         _ => recorded(),
     })
     .await;
     assert!(matches!(story.verdict, Verdict::Recorded(_)), "{:?}", story.verdict);
-    let refusal = Refusal { status: 401, ..Refusal::default() };
-    let story = wait_with(&rules(Reaction::Wait), 3, |request, _| match request {
+    let rejection = Rejection { status: 401, ..Rejection::default() };
+    let story = wait_with(&policy(OnBlock::Wait), 3, |request, _| match request {
         1 => blocked(&freeze(end)),
-        _ => Does::Answers(Verdict::Refused(refusal.clone())),
+        _ => Does::Answers(Verdict::Rejected(rejection.clone())),
     })
     .await;
-    assert!(matches!(story.verdict, Verdict::Refused(_)) && story.wait.block.is_some() && story.asked.len() == 2);
+    assert!(matches!(story.verdict, Verdict::Rejected(_)) && story.wait.block.is_some() && story.asked.len() == 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_is_never_overrun_whatever_the_server_does() {
+async fn wait_never_exceeds_its_deadline() {
     for timeout in [1, 7, 60, 1_800] {
-        let rules = Rules { timeout: seconds(timeout), poll_interval: seconds(1), ..rules(Reaction::Wait) };
+        let policy = WaitPolicy { timeout: seconds(timeout), poll_interval: seconds(1), ..policy(OnBlock::Wait) };
         for seed in 0..30 {
             let mut chance = fastrand::Rng::with_seed(seed);
-            let story = wait_with(&rules, seed, |request, now| match (request, chance.u8(0..6)) {
+            let story = wait_with(&policy, seed, |request, now| match (request, chance.u8(0..6)) {
                 (1, _) | (_, 0) => blocked(&approval()),
                 (_, 1) => blocked(&freeze(now + i64::from(chance.u16(0..600)).seconds())),
                 (_, 2) => blocked(&block(409, "CONCURRENT_DEPLOYMENT", json!("nonsense"), json!({}))),
-                (_, 3) => Does::Answers(unreachable()),
+                (_, 3) => Does::Answers(unavailable()),
                 _ => Does::Hangs,
             })
             .await;
             assert!(story.took <= seconds(timeout), "{:?} of {timeout} s", story.took);
-            assert!(matches!(story.end, End::Blocked(_)) && matches!(story.verdict, Verdict::Blocked(_)));
+            assert!(matches!(story.end, WaitEnd::Blocked(_)) && matches!(story.verdict, Verdict::Blocked(_)));
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_poll_is_made_just_before_the_deadline() {
-    let story = wait_with(&rules(Reaction::Wait), 3, |_, _| blocked(&approval())).await;
-    assert!(matches!(story.end, End::Blocked(Why::DeadlineReached)));
+async fn last_poll_is_sent_just_before_the_deadline() {
+    let story = wait_with(&policy(OnBlock::Wait), 3, |_, _| blocked(&approval())).await;
+    assert!(matches!(story.end, WaitEnd::Blocked(FailReason::DeadlineReached)));
     let last = story.asked.last().unwrap();
     assert_eq!(*last, seconds(1_798));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_come_in_time_fails_at_once() {
-    let story = wait_with(&rules(Reaction::Wait), 3, |_, _| blocked(&freeze(after(start(), 1_801)))).await;
-    assert!(matches!(story.end, End::Blocked(Why::BeyondDeadline)));
+async fn end_beyond_the_deadline_fails_at_once() {
+    let story = wait_with(&policy(OnBlock::Wait), 3, |_, _| blocked(&freeze(after(start(), 1_801)))).await;
+    assert!(matches!(story.end, WaitEnd::Blocked(FailReason::BeyondDeadline)));
     assert_eq!((story.took, story.asked.len(), story.wait.waited()), (Duration::ZERO, 1, None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_is_said_at_the_start_and_every_minute_and_not_more() {
+async fn progress_is_reported_at_the_start_and_every_minute() {
     let end = after(start(), 1_500);
     let story =
-        wait_with(&rules(Reaction::Wait), 3, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
-    assert_eq!(story.said[0].0, Duration::ZERO);
-    assert!(
-        story.said[0].1.starts_with(
-            "waiting: no-deploy window friday_freeze, until 2025-10-28 12:25 UTC (in 25 min); at most 30 min"
-        ),
-        "{}",
-        story.said[0].1
-    );
-    let mut times: Vec<Duration> = story.said.iter().map(|(at, _)| *at).collect();
+        wait_with(&policy(OnBlock::Wait), 3, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+    assert_eq!(story.progress[0], (Duration::ZERO, ProgressKind::Begun, BlockKind::Window));
+    let mut times: Vec<Duration> = story.progress.iter().map(|(at, ..)| *at).collect();
     times.push(story.took);
     for pair in times.windows(2) {
         assert!(pair[1] - pair[0] <= seconds(60), "{pair:?}");
     }
     let story =
-        wait_with(&Rules { poll_interval: seconds(1), ..rules(Reaction::Wait) }, 3, |_, _| blocked(&approval())).await;
-    for pair in story.said.windows(2) {
+        wait_with(&WaitPolicy { poll_interval: seconds(1), ..policy(OnBlock::Wait) }, 3, |_, _| blocked(&approval())).await;
+    for pair in story.progress.windows(2) {
         assert!(pair[1].0 - pair[0].0 >= seconds(10), "{pair:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_blocked_is_not_waited_for() {
+async fn only_blocks_are_waited_for() {
     for verdict in [
-        unreachable(),
-        Verdict::Refused(Refusal { status: 409, ..Refusal::default() }),
+        unavailable(),
+        Verdict::Rejected(Rejection { status: 409, ..Rejection::default() }),
         Verdict::Recorded(Box::default()),
     ] {
-        let story = wait_with(&rules(Reaction::Wait), 3, |_, _| Does::Answers(verdict.clone())).await;
-        assert!(matches!(story.end, End::Answered) && story.asked.len() == 1 && story.wait.waited().is_none());
+        let story = wait_with(&policy(OnBlock::Wait), 3, |_, _| Does::Answers(verdict.clone())).await;
+        assert!(matches!(story.end, WaitEnd::Answered) && story.asked.len() == 1 && story.wait.waited().is_none());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_is_said_while_a_request_gets_no_answer() {
-    let story = wait_with(&rules(Reaction::Wait), 3, |request, _| match request {
+async fn progress_is_reported_while_a_request_hangs() {
+    let story = wait_with(&policy(OnBlock::Wait), 3, |request, _| match request {
         1 => blocked(&approval()),
         2..=4 => Does::Hangs,
         _ => recorded(),
     })
     .await;
-    let mut times: Vec<Duration> = story.said.iter().map(|(at, _)| *at).collect();
+    let mut times: Vec<Duration> = story.progress.iter().map(|(at, ..)| *at).collect();
     times.push(story.took);
     for pair in times.windows(2) {
         assert!(pair[1] - pair[0] <= seconds(60), "{times:?}");
@@ -259,13 +256,13 @@ async fn progress_is_said_while_a_request_gets_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn approvals_that_come_in_one_by_one_are_not_another_reason() {
+async fn approvals_so_far_do_not_change_the_reason() {
     let so_far = |current: usize| {
         block(428, "APPROVAL_REQUIRED", Value::Null, json!({"required_approvals": 5, "current_approvals": current}))
     };
     let story =
         wait_with(
-            &rules(Reaction::Wait),
+            &policy(OnBlock::Wait),
             3,
             |request, _| {
                 if request <= 5 { blocked(&so_far(request - 1)) } else { recorded() }
@@ -273,45 +270,45 @@ async fn approvals_that_come_in_one_by_one_are_not_another_reason() {
         )
         .await;
     assert_eq!(story.wait.stages.len(), 1, "{:?}", story.wait.stages);
-    assert!(!story.said.iter().any(|(_, line)| line.contains("another reason")), "{:?}", story.said);
+    assert!(!story.progress.iter().any(|(_, kind, _)| *kind == ProgressKind::NewReason), "{:?}", story.progress);
 }
 
 #[tokio::test(start_paused = true)]
-async fn reasons_that_alternate_are_said_once_each() {
+async fn alternating_reasons_are_reported_once_each() {
     let story =
-        wait_with(&Rules { poll_interval: seconds(1), ..rules(Reaction::Wait) }, 3, |request, now| match request {
+        wait_with(&WaitPolicy { poll_interval: seconds(1), ..policy(OnBlock::Wait) }, 3, |request, now| match request {
             20.. => recorded(),
             odd if odd % 2 == 1 => blocked(&approval()),
             _ => blocked(&freeze(now + 1.second())),
         })
         .await;
-    let changes = story.said.iter().filter(|(_, line)| line.contains("another reason")).count();
-    assert_eq!(changes, 1, "{:?}", story.said);
+    let changes = story.progress.iter().filter(|(_, kind, _)| *kind == ProgressKind::NewReason).count();
+    assert_eq!(changes, 1, "{:?}", story.progress);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_jobs_own_end_is_never_overrun() {
+async fn wait_never_exceeds_the_end_of_the_job() {
     let ends = Instant::now() + seconds(90);
-    let rules = Rules { job_ends: Some((ends, "CI_JOB_TIMEOUT".to_owned())), ..rules(Reaction::Wait) };
+    let policy = WaitPolicy { job_end: Some((ends, "CI_JOB_TIMEOUT".to_owned())), ..policy(OnBlock::Wait) };
     for hangs in [1, 2, 3] {
         let story =
-            wait_with(&rules, 3, |request, _| if request == hangs { Does::Hangs } else { blocked(&approval()) }).await;
+            wait_with(&policy, 3, |request, _| if request == hangs { Does::Hangs } else { blocked(&approval()) }).await;
         assert!(Instant::now() <= ends, "{:?}", story.took);
     }
-    let story = wait_with(&rules, 3, |_, _| blocked(&freeze(after(start(), 1_000)))).await;
+    let story = wait_with(&policy, 3, |_, _| blocked(&freeze(after(start(), 1_000)))).await;
     assert!(
-        matches!(story.end, End::Blocked(_)) && story.wait.limit.contains("CI_JOB_TIMEOUT"),
-        "{}",
+        matches!(story.end, WaitEnd::Blocked(_)) && matches!(&story.wait.limit, Some(WaitLimit::Job(_, variable)) if variable == "CI_JOB_TIMEOUT"),
+        "{:?}",
         story.wait.limit
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_named_time_just_before_the_deadline_is_asked_for_in_time() {
+async fn announced_end_just_before_the_deadline_is_polled() {
     let end = after(start(), 5);
-    let rules = Rules { timeout: seconds(6), ..rules(Reaction::Wait) };
+    let policy = WaitPolicy { timeout: seconds(6), ..policy(OnBlock::Wait) };
     for seed in 0..50 {
-        let story = wait_with(&rules, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
+        let story = wait_with(&policy, seed, |_, now| if now < end { blocked(&freeze(end)) } else { recorded() }).await;
         assert!(matches!(story.verdict, Verdict::Recorded(_)), "{:?}", story.end);
     }
 }

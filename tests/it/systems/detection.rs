@@ -3,8 +3,8 @@
 use super::{RunFixture, SystemFixture, systems};
 use crate::support::Versioner;
 use std::fmt::Write as _;
-use versioner_action::ci::{Context, System};
-use versioner_action::env::Env;
+use versioner_action::internals::{Context, System};
+use versioner_action::Env;
 use versioner_sandbox::Sandbox;
 
 /// The detected values, one per line with the variable that each comes from.
@@ -32,8 +32,8 @@ fn detected(context: &Context) -> String {
             writeln!(text, "{name}: {} ({})", found.value, found.from).unwrap();
         }
     }
-    if let Some(by_hand) = &context.by_hand {
-        writeln!(text, "by hand: {by_hand}").unwrap();
+    if let Some(manual_trigger) = &context.manual_trigger {
+        writeln!(text, "by hand: {manual_trigger}").unwrap();
     }
     text
 }

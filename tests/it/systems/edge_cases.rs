@@ -3,8 +3,8 @@
 use super::hosted::{AZURE, BITBUCKET, BUILDKITE, CIRCLECI, GITLAB, TEAMCITY, TRAVIS};
 use super::{HEAD, Variables};
 use crate::support::SHA;
-use versioner_action::ci::{Context, Found, System};
-use versioner_action::env::Env;
+use versioner_action::internals::{Context, Detected, System};
+use versioner_action::Env;
 
 fn context(variables: &[(&str, &str)], changes: &[(&str, &str)]) -> (&'static System, Context) {
     let env: Env = variables.iter().chain(changes).copied().collect();
@@ -12,7 +12,7 @@ fn context(variables: &[(&str, &str)], changes: &[(&str, &str)]) -> (&'static Sy
     (system, system.context(&env, std::path::Path::new("/")))
 }
 
-fn value(found: &Option<Found>) -> &str {
+fn value(found: &Option<Detected>) -> &str {
     found.as_ref().map_or("", |found| &found.value)
 }
 
@@ -100,7 +100,7 @@ fn manual_trigger_is_detected() {
         (BUILDKITE, &[("BUILDKITE_SOURCE", "ui")], Some("BUILDKITE_SOURCE=ui")),
     ];
     for (variables, changes, expected) in cases {
-        assert_eq!(context(variables, changes).1.by_hand.as_deref(), expected);
+        assert_eq!(context(variables, changes).1.manual_trigger.as_deref(), expected);
     }
 }
 
@@ -165,7 +165,7 @@ fn teamcity_reads_its_property_files_and_ignores_bad_values() {
     let found = context_with_properties(
         "teamcity.build.triggeredBy.username=n/a\nteamcity.build.triggeredBy=Schedule Trigger\nteamcity.build.branch=<default>\n",
     );
-    assert_eq!((found.actor, found.actor_name, found.by_hand, found.branch), (None, None, None, None));
+    assert_eq!((found.actor, found.actor_name, found.manual_trigger, found.branch), (None, None, None, None));
     let found = context_with_properties("teamcity.build.id=../x\nteamcity.serverUrl=https://tc.example\n");
     assert_eq!(found.run_url, None);
     let missing = context(TEAMCITY, &[("TEAMCITY_BUILD_PROPERTIES_FILE", "/no/such/file")]).1;

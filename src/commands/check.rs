@@ -1,0 +1,64 @@
+//! `versioner check`: shows what would be sent and where each value comes from. Sends no event.
+
+use super::{Start, config_errors};
+use crate::api::Client;
+use crate::console::Console;
+use crate::delivery::print_json;
+use crate::model::clock::Clock;
+use crate::model::message::Level;
+use crate::model::outcome::Outcome;
+use crate::model::payload::Payload;
+use crate::report::{Outputs, check as words, unavailable};
+use crate::settings::{CheckPlan, ResolvedSetting, SettingError};
+
+/// Shows the settings, and asks the API if wanted. Gives the exit code: 0 if an event could be sent.
+pub(super) async fn check(
+    start: &Start<'_>,
+    plan: &CheckPlan,
+    settings: &[ResolvedSetting],
+    mut errors: Vec<SettingError>,
+) -> u8 {
+    let console = start.console;
+    console.line(&format!("CI system: {}", start.system.name));
+    console.line("settings and their sources:");
+    for line in words::settings(settings) {
+        console.line(&line);
+    }
+    if let Some(event) = &plan.event {
+        let payload = Payload::new(event, Clock::system().now());
+        console.line("this would be sent:");
+        console.block(&serde_json::to_string_pretty(&payload).unwrap_or_default());
+    }
+    let client = plan.api.as_ref().and_then(|api| start.client(api).map_err(|error| errors.push(error.into())).ok());
+    config_errors(console, &errors);
+    let (outcome, outputs) = match client.filter(|_| plan.online) {
+        Some(client) => health(console, &client).await,
+        None => (Outcome::Done, Outputs::default()),
+    };
+    print_json(console, start.json, &outputs);
+    if errors.is_empty() { outcome.exit_code() } else { Outcome::Misconfigured.exit_code() }
+}
+
+/// Asks the API whether it is up.
+async fn health(console: &Console, client: &Client) -> (Outcome, Outputs) {
+    let url = client.health_url();
+    let (status, failure) = match client.health().await {
+        Ok(status @ 200..300) => {
+            console.line(&format!("the API is up ({url} answered {status})"));
+            (Some(status), None)
+        }
+        Ok(status) => (Some(status), Some(unavailable::unhealthy(&url, status))),
+        Err(error) => {
+            let message = format!("{}.\nNext: {}.", unavailable::summary(&error), unavailable::advice(&error));
+            (error.status(), Some(message))
+        }
+    };
+    let outcome = match failure {
+        None => Outcome::Done,
+        Some(message) => {
+            console.annotate(Level::Error, "API unavailable", &message);
+            Outcome::Unavailable { excused: false }
+        }
+    };
+    (outcome, Outputs { http_status: status, attempts: Some(1), ..Outputs::default() })
+}

@@ -1,0 +1,319 @@
+//! `versioner run`: checks the rules, runs the command, reports how it ended.
+//!
+//! Owns: the order of things. Does not own: the child process (`process`), nor sending events (`delivery`).
+
+use crate::delivery::{Delivered, OpenEntries, Outgoing, SendBudget, Session, deliver};
+use crate::env::Env;
+use crate::model::clock::Clock;
+use crate::model::event::Event;
+use crate::model::message::Level;
+use crate::model::outcome::Outcome;
+use crate::model::payload::{Payload, add_metadata};
+use crate::model::policy::{Gate, WaitPolicy};
+use crate::model::source::{Source, Sourced};
+use crate::model::status::Status;
+use crate::model::time::rfc3339;
+use crate::process::signals::{Signals, WRAPPED, ignored};
+use crate::process::{CommandEnd, EnvChanges, RunningCommand, Script};
+use crate::report::Outputs;
+use crate::settings::{RunCommand, RunPlan};
+use crate::state::JournalEntry;
+use jiff::Timestamp;
+use std::ffi::{OsStr, OsString};
+use tokio::time::Instant;
+
+/// Wraps the command. Gives the exit code.
+pub(super) async fn run(session: &Session<'_>, env: &Env, plan: &RunPlan) -> u8 {
+    let ignored = ignored();
+    let mut signals = Signals::listen(WRAPPED.iter().filter(|signal| !ignored.contains(&signal.number)));
+    if session.system.source_system.is_some() {
+        signals.follow_parent();
+    }
+    session.console.line(&session.context(&plan.event, true).line());
+    let script = match &plan.command {
+        RunCommand::Words(_) => None,
+        RunCommand::Script(text) => match Script::write(text, env) {
+            Ok(script) => Some(script),
+            Err(error) => {
+                let title = "The script cannot be run: no event was sent";
+                session.console.annotate(Level::Error, title, &format!("{error}."));
+                session.set_outputs(Outputs::default());
+                return Outcome::Misconfigured.exit_code();
+            }
+        },
+    };
+    let words = match (&plan.command, &script) {
+        (RunCommand::Words(words), _) => words.as_slice(),
+        (RunCommand::Script(_), script) => script.as_ref().map(Script::words).unwrap_or_default(),
+    };
+    let wait = session.settings.wait.never_wait();
+    let wrapped = WrappedRun { session, env, plan, wait, started_at: Clock::system().now() };
+    match wrapped.gate(&mut signals).await {
+        Ok(pass) => wrapped.run(pass, words, &mut signals).await,
+        Err(code) => code,
+    }
+}
+
+/// A deployment and the command that carries it out.
+struct WrappedRun<'a> {
+    session: &'a Session<'a>,
+    env: &'a Env,
+    plan: &'a RunPlan,
+    /// The end never waits.
+    wait: WaitPolicy,
+    started_at: Timestamp,
+}
+
+/// A gate that lets the command run.
+struct GatePass {
+    entries: Vec<JournalEntry>,
+    /// Whether the API has recorded the start, and so knows when it was.
+    recorded: bool,
+    outputs: Outputs,
+}
+
+/// The end of a deployment, as it is reported.
+struct FinalReport {
+    status: Status,
+    /// `None` if the command never ran.
+    run: Option<CommandRun>,
+    budget: SendBudget,
+}
+
+/// A command that ran.
+#[derive(Clone, Copy)]
+struct CommandRun {
+    started: Instant,
+    /// `None` while it still runs.
+    exit_code: Option<u8>,
+}
+
+impl WrappedRun<'_> {
+    /// Sends `started`.
+    ///
+    /// # Errors
+    /// The exit code if the command must not run.
+    async fn gate(&self, signals: &mut Signals) -> Result<GatePass, u8> {
+        let session = self.session;
+        let context = session.context(&self.plan.event, true);
+        let outgoing = Outgoing {
+            context,
+            body: Payload::new(&self.plan.event, Clock::system().now()).to_map(),
+            wait: &session.settings.wait,
+            budget: SendBudget::FULL,
+            entries: OpenEntries::Unknown,
+        };
+        let delivered = deliver(session, outgoing, Some(signals)).await;
+        session.report(&delivered, context);
+        let outputs = session.outputs(&delivered, context);
+        match delivered.decision.gate {
+            Some(gate @ (Gate::Passed | Gate::NotChecked)) => {
+                Ok(GatePass { entries: delivered.open, recorded: gate == Gate::Passed, outputs })
+            }
+            Some(Gate::Closed) | None => Err(self.closed(delivered, outputs).await),
+        }
+    }
+
+    /// The gate is closed: the command does not run. Gives the exit code.
+    async fn closed(&self, delivered: Delivered, outputs: Outputs) -> u8 {
+        let session = self.session;
+        let code = delivered.outcome.exit_code();
+        let interrupted = matches!(delivered.outcome, Outcome::Interrupted { .. });
+        if !interrupted {
+            session.console.line("the command was not run");
+        }
+        let outputs = match delivered.may_be_recorded() {
+            false => outputs,
+            // The API may have recorded the start: it must hear that nothing came of it.
+            true => {
+                let gate = outputs.clone();
+                let pass = GatePass { entries: delivered.open, recorded: false, outputs };
+                let report = FinalReport { status: Status::Aborted, run: None, budget: SendBudget::SHORT };
+                let (_, last) = self.report_end(pass, &report, None, None).await;
+                match interrupted {
+                    true => Outputs { gate: Some(gate.gate.unwrap_or("not_checked")), ..last },
+                    false => gate,
+                }
+            }
+        };
+        session.set_outputs(outputs);
+        code
+    }
+
+    /// Runs the command and reports its end. Gives the exit code.
+    async fn run(&self, pass: GatePass, words: &[OsString], signals: &mut Signals) -> u8 {
+        let session = self.session;
+        if let Some(signal) = signals.pending_stop().await {
+            let name = session.context(&self.plan.event, true).name();
+            let title = format!("{name} was stopped by {} before the command began", signal.name);
+            session.console.annotate(Level::Error, &title, "The command was not run.");
+            let code = Outcome::Interrupted { signal: signal.number }.exit_code();
+            let report = FinalReport { status: Status::Aborted, run: None, budget: SendBudget::SHORT };
+            let (delivered, outputs) = self.report_end(pass, &report, None, None).await;
+            return self.end(&delivered, outputs, code);
+        }
+        let started = Instant::now();
+        match RunningCommand::start(words, &self.env_changes(), self.plan.stop_timeout) {
+            Ok(running) => self.accompany(running, started, pass, signals).await,
+            Err(error) => {
+                session.console.annotate(Level::Error, "The command could not be started", &error.what);
+                let code = error.exit_code;
+                let report = FinalReport { status: Status::Failed, run: None, budget: SendBudget::LAST };
+                let (delivered, outputs) = self.report_end(pass, &report, Some(code), Some(signals)).await;
+                self.end(&delivered, outputs, code)
+            }
+        }
+    }
+
+    /// Stays with the command until it ends, and reports its end. Gives the exit code.
+    async fn accompany(
+        &self,
+        mut running: RunningCommand,
+        started: Instant,
+        mut pass: GatePass,
+        signals: &mut Signals,
+    ) -> u8 {
+        let run = |exit_code| Some(CommandRun { started, exit_code });
+        let (end, aborted) = match running.end_or_overdue(signals).await {
+            Some(end) => (end, None),
+            // The agent may kill this process before the command ends: the abort is reported now.
+            None => {
+                let report = FinalReport { status: Status::Aborted, run: run(None), budget: SendBudget::SHORT };
+                let entries = std::mem::take(&mut pass.entries);
+                let sending = self.deliver_end(entries, pass.recorded, &report, None);
+                let (delivered, end) = tokio::join!(sending, running.end(signals));
+                (end, Some((report, delivered)))
+            }
+        };
+        let code = end.exit_code();
+        let stop = running.stopping();
+        if let Some((signal, _)) = stop {
+            self.session.console.line(&format!("{} came, and the command ended with {code}", signal.name));
+        }
+        let status = status_of(end, stop.is_some());
+        let (delivered, outputs) = match aborted {
+            // Shown only now that the command has ended: it must not delay a kill.
+            Some((report, delivered)) if status == report.status => {
+                self.show_end(delivered, &report, &pass.outputs, Some(code))
+            }
+            aborted => {
+                pass.entries.extend(aborted.into_iter().flat_map(|(_, delivered)| delivered.open));
+                let (budget, signals) = match stop {
+                    Some(_) => (SendBudget::SHORT, None),
+                    None => (SendBudget::LAST, Some(signals)),
+                };
+                let report = FinalReport { status, run: run(Some(code)), budget };
+                self.report_end(pass, &report, Some(code), signals).await
+            }
+        };
+        self.end(&delivered, outputs, code)
+    }
+
+    /// The command's environment compared with ours.
+    fn env_changes(&self) -> EnvChanges<'_> {
+        let keep = self.plan.keep_api_key;
+        let is_key = |name: &OsStr| name == "VERSIONER_API_KEY" || name == "VERSIONER_API_KEY_FILE";
+        let removed = self.env.private().filter(|name| !(keep && is_key(name))).collect();
+        // A key from another source reaches the command under the name that its own calls of versioner read.
+        let from_variable = |source: &Source| matches!(source, Source::Variable(name) if name.starts_with("VERSIONER_"));
+        let key = self.session.settings.api.key.as_ref().filter(|key| keep && !from_variable(&key.source));
+        EnvChanges {
+            removed,
+            added: key.map(|key| ("VERSIONER_API_KEY", key.value.expose().to_owned())).into_iter().collect(),
+        }
+    }
+
+    /// Sends and shows the end.
+    async fn report_end(
+        &self,
+        pass: GatePass,
+        report: &FinalReport,
+        exit_code: Option<u8>,
+        signals: Option<&mut Signals>,
+    ) -> (Delivered, Outputs) {
+        let delivered = self.deliver_end(pass.entries, pass.recorded, report, signals).await;
+        self.show_end(delivered, report, &pass.outputs, exit_code)
+    }
+
+    fn final_event(&self, report: &FinalReport) -> Event {
+        self.plan.event.with_status(Sourced { value: report.status.clone(), source: Source::Subcommand("run") })
+    }
+
+    async fn deliver_end(
+        &self,
+        entries: Vec<JournalEntry>,
+        recorded: bool,
+        report: &FinalReport,
+        signals: Option<&mut Signals>,
+    ) -> Delivered {
+        let event = self.final_event(report);
+        let mut body = Payload::new(&event, Clock::system().now()).to_map();
+        if let Some(run) = &report.run
+            && event.metadata.is_some()
+        {
+            if let Some(code) = run.exit_code {
+                add_metadata(&mut body, "exit_code", code);
+            }
+            let seconds = (run.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+            add_metadata(&mut body, "deployment_duration_seconds", seconds);
+        }
+        if !recorded {
+            add_metadata(&mut body, "vi_started_at", rfc3339(self.started_at));
+        }
+        let outgoing = Outgoing {
+            context: self.session.context(&event, true),
+            body,
+            wait: &self.wait,
+            budget: report.budget,
+            entries: OpenEntries::Known(entries),
+        };
+        deliver(self.session, outgoing, signals).await
+    }
+
+    /// Reports the end to people. Gives the outputs of the whole run.
+    fn show_end(
+        &self,
+        delivered: Delivered,
+        report: &FinalReport,
+        gate: &Outputs,
+        exit_code: Option<u8>,
+    ) -> (Delivered, Outputs) {
+        let event = self.final_event(report);
+        let context = self.session.context(&event, true);
+        self.session.report(&delivered, context);
+        let last = self.session.outputs(&delivered, context);
+        let outputs = Outputs {
+            gate: gate.gate,
+            waited_seconds: gate.waited_seconds,
+            attempts: last.attempts.zip(gate.attempts).map(|(last, first)| last + first),
+            exit_code,
+            deployment_status: Some(match report.status {
+                Status::Completed => "completed",
+                Status::Aborted => "aborted",
+                Status::Failed | Status::Pending | Status::Started | Status::Unknown(_) => "failed",
+            }),
+            ..last
+        };
+        (delivered, outputs)
+    }
+
+    /// Sets the outputs. Gives the exit code: the command's own, or if that is 0, whether its end was lost.
+    fn end(&self, delivered: &Delivered, outputs: Outputs, code: u8) -> u8 {
+        self.session.set_outputs(outputs);
+        let fail_on_api_error = self.session.settings.errors.fail_on_api_error;
+        match (code, delivered.outcome) {
+            (0, Outcome::Rejected { .. } | Outcome::Lost { rejected: true }) if fail_on_api_error => 4,
+            (0, _) if delivered.is_settled() || delivered.decision.excused => 0,
+            (0, _) => 1,
+            (code, _) => code,
+        }
+    }
+}
+
+fn status_of(end: CommandEnd, stopped: bool) -> Status {
+    match (end.exit_code(), stopped) {
+        (0, _) => Status::Completed,
+        (_, true) => Status::Aborted,
+        (_, false) => Status::Failed,
+    }
+}

@@ -1,0 +1,14 @@
+//! The domain: events, blocks, verdicts, policies, outcomes and times. No I/O.
+
+pub mod api_key;
+pub mod block;
+pub mod clock;
+pub mod event;
+pub mod message;
+pub mod outcome;
+pub mod payload;
+pub mod policy;
+pub mod source;
+pub mod status;
+pub mod time;
+pub mod verdict;

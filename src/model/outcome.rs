@@ -1,0 +1,114 @@
+//! The outcome of a call, and its exit code.
+//!
+//! Owns: the exit codes, which scripts rely on.
+
+use super::policy::Decision;
+use super::verdict::{Answer, Verdict};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what was asked. No event was sent.
+    Done,
+    /// The event is recorded.
+    Recorded,
+    /// A rule stops the deployment.
+    Blocked,
+    /// The API will not accept the event.
+    Rejected {
+        /// Whether the job goes on.
+        excused: bool,
+    },
+    /// There is no usable answer.
+    Unavailable {
+        /// Whether the job goes on.
+        excused: bool,
+    },
+    /// The event is in the spool.
+    Spooled,
+    /// The event could be neither delivered nor spooled.
+    Lost {
+        /// Whether the API rejected it.
+        rejected: bool,
+    },
+    /// A signal of this number ended the call.
+    Interrupted { signal: u8 },
+    /// The command line or a setting is invalid, or a directory cannot be used.
+    Misconfigured,
+}
+
+/// Whether an event that could not be delivered is in the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spooled {
+    /// It was not to be spooled.
+    No,
+    /// It is.
+    Yes,
+    /// It should be, and could not be written.
+    Failed,
+}
+
+impl Outcome {
+    /// What came of `answer`, of the decision about it, and of spooling the event.
+    #[must_use]
+    pub fn of(answer: &Answer, decision: Decision, spooled: Spooled) -> Self {
+        let Decision { excused, .. } = decision;
+        match (spooled, answer) {
+            (_, Answer::Verdict(Verdict::Recorded(_))) => Self::Recorded,
+            (_, Answer::Verdict(Verdict::Blocked(_))) => Self::Blocked,
+            (_, Answer::Interrupted { number, .. }) => Self::Interrupted { signal: *number },
+            (Spooled::Yes, _) => Self::Spooled,
+            (Spooled::Failed, Answer::Verdict(Verdict::Rejected(_))) => Self::Lost { rejected: true },
+            (Spooled::Failed, Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack) => {
+                Self::Lost { rejected: false }
+            }
+            (Spooled::No, Answer::Verdict(Verdict::Rejected(_))) => Self::Rejected { excused },
+            (Spooled::No, Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack) => {
+                Self::Unavailable { excused }
+            }
+        }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Done
+            | Self::Recorded
+            | Self::Spooled
+            | Self::Rejected { excused: true }
+            | Self::Unavailable { excused: true } => 0,
+            Self::Unavailable { excused: false } | Self::Lost { .. } | Self::Misconfigured => 1,
+            Self::Rejected { excused: false } => 4,
+            Self::Blocked => 5,
+            // As shells report a command that a signal ended.
+            Self::Interrupted { signal } => 128 + signal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_the_documented_ones() {
+        let cases = [
+            (Outcome::Done, 0),
+            (Outcome::Recorded, 0),
+            (Outcome::Spooled, 0),
+            (Outcome::Rejected { excused: true }, 0),
+            (Outcome::Unavailable { excused: true }, 0),
+            (Outcome::Unavailable { excused: false }, 1),
+            (Outcome::Lost { rejected: false }, 1),
+            (Outcome::Misconfigured, 1),
+            (Outcome::Rejected { excused: false }, 4),
+            (Outcome::Blocked, 5),
+            (Outcome::Interrupted { signal: 2 }, 130),
+            (Outcome::Interrupted { signal: 15 }, 143),
+        ];
+        for (outcome, code) in cases {
+            assert_eq!(outcome.exit_code(), code, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The settings for reaching the API: address, key, limits and trust.
+
+use super::error::{KeyProblem, MISSING_KEY, SettingError};
+use super::resolver::Resolver;
+use super::sources::RawValue;
+use super::table::DEFAULT_API_URL;
+use crate::api::config::is_readable_file;
+use crate::api::{ApiConfig, is_loopback};
+use crate::model::api_key::ApiKey;
+use crate::model::source::{Source, Sourced};
+use crate::model::time::{DURATION_FORMS, parse_duration};
+use crate::text::Foreign;
+use reqwest::Url;
+use std::path::{Path, PathBuf};
+use std::{fs, io::Read as _};
+
+const URLS: &str = "an address such as https://api.versioner.io, without user, password, query or fragment";
+
+/// The API's configuration and the console's address.
+pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>) -> (Option<ApiConfig>, Option<Url>) {
+    let url = resolver.with_default("api_url", DEFAULT_API_URL, URLS, base_url);
+    let allow_http = resolver.switch("allow_http", false);
+    if let Some(url) = &url
+        && url.value.scheme() == "http"
+        && !allow_http
+        && !is_loopback(&url.value)
+    {
+        let error = SettingError::InsecureUrl { source_: url.source.clone(), url: url.value.as_str().into() };
+        resolver.errors.push(error);
+    }
+    let ui_url = ui_url(resolver, url.as_ref());
+    let positive = |text: &str| parse_duration(text).filter(|duration| !duration.is_zero());
+    let allowed = format!("{DURATION_FORMS}, more than 0");
+    let request_timeout = resolver.with_default("request_timeout", "30s", &allowed, positive);
+    let retries = resolver.with_default("retries", "3", "a whole number from 0 to 100", |text| {
+        text.parse().ok().filter(|retries| (0..=100).contains(retries))
+    });
+    let ca_bundle = resolver.optional("ca_bundle", &["ca_bundle"], None, "a path", |path| Some(PathBuf::from(path)));
+    let config = || {
+        Some(ApiConfig {
+            url: url?,
+            key,
+            request_timeout: request_timeout?.value,
+            retries: retries?.value,
+            ca_bundle,
+        })
+    };
+    (config(), ui_url)
+}
+
+/// The console's address: as set, else derived from the API's.
+fn ui_url(resolver: &mut Resolver<'_>, api_url: Option<&Sourced<Url>>) -> Option<Url> {
+    if resolver.sources.pick(&["ui_url"]).is_some() {
+        return resolver.optional("ui_url", &["ui_url"], None, URLS, base_url).map(|url| url.value);
+    }
+    let derived = api_url.and_then(|url| console_of(&url.value));
+    let shown = derived.as_ref().map(|url| (url.as_str().into(), Source::Detected("api_url".to_owned())));
+    resolver.note("ui_url", shown);
+    derived
+}
+
+/// The API key. Without one: an error if it is `required`, else a warning.
+pub(super) fn api_key(resolver: &mut Resolver<'_>, required: bool) -> Option<Sourced<ApiKey>> {
+    let Some((name, raw, both)) = resolver.sources.pick_either("api_key", "api_key_file") else {
+        resolver.note("api_key", None);
+        match required {
+            true => resolver.errors.push(SettingError::MissingKey),
+            false => resolver.warnings.push(MISSING_KEY.to_owned()),
+        }
+        return None;
+    };
+    if both {
+        resolver.errors.push(SettingError::BothKeys(raw.source));
+        return None;
+    }
+    let key = match name {
+        "api_key_file" => read_key_file(&raw),
+        _ => ApiKey::parse(raw.value.raw()).map_err(KeyProblem::Key),
+    };
+    if name == "api_key" && matches!(raw.source, Source::Flag(_)) {
+        resolver.warnings.push(
+            "--api-key is visible to everyone who lists this machine's processes: use VERSIONER_API_KEY or api_key_file \
+             instead."
+                .to_owned(),
+        );
+    }
+    match key {
+        Ok(key) => {
+            let shown = match name {
+                "api_key_file" => format!("{} in {}", key.redacted(), raw.value),
+                _ => key.redacted(),
+            };
+            resolver.note(name, Some((shown.into(), raw.source.clone())));
+            Some(Sourced { value: key, source: raw.source })
+        }
+        Err(problem) => {
+            resolver.note(name, Some(("(not shown)".into(), raw.source.clone())));
+            let allowed = match name {
+                "api_key_file" => "the path of a file that contains only an API key",
+                _ => "an API key, sk_{account}_{id}_…, as the console shows it once",
+            };
+            resolver.errors.push(SettingError::Key { name, source_: raw.source, problem, allowed });
+            None
+        }
+    }
+}
+
+/// The size limit of a key file, in bytes.
+const LARGEST_KEY_FILE: u64 = 16 * 1024;
+
+fn read_key_file(raw: &RawValue) -> Result<ApiKey, KeyProblem> {
+    let path = &raw.value;
+    if path.raw().starts_with("sk_") {
+        return Err(KeyProblem::IsAKey);
+    }
+    if !is_readable_file(Path::new(path.raw())) {
+        return Err(KeyProblem::NoFile(path.clone()));
+    }
+    let mut text = String::new();
+    fs::File::open(path.raw())
+        .and_then(|file| file.take(LARGEST_KEY_FILE).read_to_string(&mut text))
+        .map_err(|error| KeyProblem::Unreadable { path: path.clone(), error: Foreign::new(error.to_string()) })?;
+    ApiKey::parse(&text).map_err(|error| KeyProblem::Content { path: path.clone(), error })
+}
+
+/// Parses a base address: http or https, a host, no credentials, query or fragment. Removes trailing slashes.
+fn base_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text.trim_end_matches('/')).ok()?;
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && plain).then_some(url)
+}
+
+/// The console for an API address: `app.X` for `api.X`, `dev.X` for `development-api.X`.
+fn console_of(api: &Url) -> Option<Url> {
+    let host = api.host_str()?;
+    let host = match (host.strip_prefix("api."), host.strip_prefix("development-api.")) {
+        (Some(domain), _) => format!("app.{domain}"),
+        (None, Some(domain)) => format!("dev.{domain}"),
+        (None, None) => return None,
+    };
+    Url::parse(&format!("https://{host}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn console_is_derived_only_from_known_api_hosts() {
+        let console = |api: &str| console_of(&Url::parse(api).unwrap()).map(|url| url.to_string());
+        assert_eq!(console("https://api.versioner.io").as_deref(), Some("https://app.versioner.io/"));
+        assert_eq!(console("https://development-api.versioner.io").as_deref(), Some("https://dev.versioner.io/"));
+        assert_eq!(console("https://versioner.corp.example"), None);
+    }
+}

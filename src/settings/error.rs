@@ -1,0 +1,105 @@
+//! Invalid settings. Each message names the setting, its source, the value (never a secret's) and what is allowed.
+
+use super::table::Setting;
+use crate::api::ClientError;
+use crate::model::api_key::ApiKeyError;
+use crate::model::source::Source;
+use crate::model::status::Status;
+use crate::text::Foreign;
+use thiserror::Error;
+
+/// Why the settings cannot be used.
+#[derive(Debug, Error)]
+pub enum SettingError {
+    /// A value is not one of those allowed.
+    #[error("{name} (from {source_}) is {value:?}, which is invalid. Allowed: {allowed}.")]
+    Invalid {
+        name: &'static str,
+        source_: Source,
+        /// Without credentials and the API key.
+        value: Foreign,
+        allowed: String,
+    },
+    /// A setting's variable is not text.
+    #[error("{name} (from {variable}) contains bytes that are not UTF-8. Allowed: text in UTF-8.")]
+    NotUtf8 { name: &'static str, variable: Foreign },
+    /// An input is empty that `action.yml` gives a default.
+    #[error(
+        "{name} (from {variable}) is empty. Its expression has no value, such as an output of a step that did not run or has \
+         no id. Correct the expression, or write 'auto' for the default."
+    )]
+    EmptyInput { name: &'static str, variable: &'static str },
+    /// A required setting is missing.
+    #[error(
+        "{name} is not set and could not be detected: {what}. Set it with {}, INPUT_{} or VERSIONER_{}.",
+        Setting::flag(name), name.to_uppercase(), name.to_uppercase()
+    )]
+    Missing { name: &'static str, what: &'static str },
+    /// There is no API key.
+    #[error("{MISSING_KEY}")]
+    MissingKey,
+    /// One source sets `api_key` and `api_key_file`.
+    #[error("api_key and api_key_file are both set by the same kind of source (api_key by {0}). Remove one of them.")]
+    BothKeys(Source),
+    /// The key, or the file that should contain it, is invalid.
+    #[error("{name} (from {source_}) {problem}. Allowed: {allowed}.")]
+    Key { name: &'static str, source_: Source, problem: KeyProblem, allowed: &'static str },
+    /// The key would be sent unencrypted.
+    #[error(
+        "api_url (from {source_}) is {url}, which would send the API key unencrypted. Use https, or set allow_http to true \
+         if everyone on that network may see the key."
+    )]
+    InsecureUrl { source_: Source, url: Foreign },
+    /// `run` wraps a build.
+    #[error(
+        "event_type is build, but 'run' wraps only deployments. Remove event_type, or report the build with 'track build' \
+         when it has ended."
+    )]
+    BuildUnderRun,
+    /// `run` has a status.
+    #[error(
+        "status cannot be used with 'run': it reports started, and then how the command ended. Remove status, or report one \
+         event with 'track deployment --status …'. (It comes from {0}.)"
+    )]
+    StatusUnderRun(Source),
+    /// A script and another command.
+    #[error("run (from {run}) and command (from {command}) are both set, and one call does one thing. Remove one of them.")]
+    RunAndCommand { run: Source, command: Source },
+    /// `finish` has a status that is no end.
+    #[error(
+        "status (from {source_}) is {status}, which is no end. Allowed for 'finish': completed, failed, aborted, and the words \
+         of CI systems for them, such as success, failure and cancelled."
+    )]
+    NotTerminal { source_: Source, status: Status },
+    /// `finish` has no status.
+    #[error(
+        "status is not set, and this CI system does not expose the job status. Set it with --status, INPUT_STATUS or \
+         VERSIONER_STATUS: completed, failed or aborted, or the CI system's own word, such as ${{{{ job.status }}}} on GitHub \
+         and currentBuild.currentResult on Jenkins."
+    )]
+    NoStatus,
+    /// The API client cannot be set up.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// Why a key, or the file that should contain it, is invalid.
+#[derive(Debug, Error)]
+pub enum KeyProblem {
+    #[error(transparent)]
+    Key(ApiKeyError),
+    /// The name of the file is a key.
+    #[error("looks like a key itself: use api_key for it, or the path of a file that contains it")]
+    IsAKey,
+    #[error("names {0}, which is no file that can be read")]
+    NoFile(Foreign),
+    #[error("names the file {path}, which cannot be read: {error}")]
+    Unreadable { path: Foreign, error: Foreign },
+    #[error("names the file {path}, whose content {error}")]
+    Content { path: Foreign, error: ApiKeyError },
+}
+
+/// What to do without an API key.
+pub const MISSING_KEY: &str = "api_key is not set. Store the key as a secret of your CI system and pass it: on GitHub \
+    'api_key: ${{ secrets.VERSIONER_API_KEY }}', elsewhere in the variable VERSIONER_API_KEY, or use api_key_file. (A secret \
+    is empty in workflows of forks, and if its name is misspelled.)";

@@ -1,0 +1,207 @@
+//! The event that the settings and the CI system describe.
+//!
+//! Owns: which sources give which part, and which parts are required.
+
+use super::command_line::Subcommand;
+use super::error::SettingError;
+use super::resolver::Resolver;
+use crate::ci::{Context, Detected};
+use crate::model::event::{Event, EventType};
+use crate::model::payload::{LARGEST_METADATA, metadata_size};
+use crate::model::source::{Source, Sourced};
+use crate::model::status::Status;
+use crate::model::time::to_rfc3339;
+use crate::text::{Foreign, clean_url};
+use serde_json::{Map, Value};
+
+const TIMES: &str = "a time such as 2025-10-28T15:00:00Z (RFC 3339)";
+
+/// The event to report. `under_run`: it is the start of a command that `run` wraps. `None` if a part is missing or invalid.
+pub(super) fn resolve(
+    resolver: &mut Resolver<'_>,
+    subcommand: Subcommand,
+    under_run: bool,
+    context: &Context,
+) -> Option<Event> {
+    let event_type = event_type(resolver, subcommand);
+    if under_run && event_type == Some(EventType::Build) {
+        resolver.errors.push(SettingError::BuildUnderRun);
+    }
+    let kind = event_type.unwrap_or(EventType::Deployment);
+    let what = "the product that is built or deployed";
+    let product = required(resolver, "product_name", &["product_name", "product"], context.product.as_ref(), what);
+    let what = "the version, such as 1.4.2";
+    let version = required(resolver, "version", &["version"], context.version.as_ref(), what);
+    let environment = match kind {
+        EventType::Deployment => {
+            let what = "the target of the deployment, such as production";
+            required(resolver, "environment", &["environment"], context.environment.as_ref(), what)
+        }
+        EventType::Build => None,
+    };
+    let status = if under_run { started(resolver) } else { status(resolver) };
+    let metadata = metadata(resolver, context);
+
+    let repository = resolver.text("scm_repository", &["scm_repository"], context.repository.as_ref());
+    let sha = resolver.text("scm_sha", &["scm_sha"], context.sha.as_ref());
+    let branch = resolver.text("scm_branch", &["scm_branch"], context.branch_or_tag());
+    let build_number = resolver.text("build_number", &["build_number"], context.build_number.as_ref());
+    let invoke_id = resolver.text("invoke_id", &["invoke_id"], context.invoke_id.as_ref());
+    let source_system = resolver.text("source_system", &["source_system"], context.source_system.as_ref());
+    let started_at = time(resolver, "started_at", context.started_at.as_ref());
+    let completed_at = time(resolver, "completed_at", None);
+    // One setting under two names, of which the event's own counts first.
+    let own = |deploy: &'static str, build: &'static str| match kind {
+        EventType::Deployment => [deploy, build],
+        EventType::Build => [build, deploy],
+    };
+    let mut one_of =
+        |names: [&'static str; 2], detected: Option<&Detected>| resolver.text(names[0], &names, detected);
+    let url = one_of(own("deploy_url", "build_url"), context.run_url.as_ref());
+    let by = one_of(own("deployed_by", "built_by"), context.actor.as_ref());
+    let by_email = one_of(own("deployed_by_email", "built_by_email"), context.actor_email.as_ref());
+    let by_name = one_of(own("deployed_by_name", "built_by_name"), context.actor_name.as_ref());
+
+    if let Some(trigger) = &context.manual_trigger {
+        warn_of_defaults(resolver, trigger, &[("product_name", product.as_ref()), ("version", version.as_ref())]);
+    }
+    if kind == EventType::Deployment && environment.is_none() {
+        return None;
+    }
+    Some(Event {
+        event_type: event_type?,
+        product: product?,
+        version: version?,
+        environment,
+        status,
+        metadata,
+        repository: repository.and_then(without_credentials),
+        sha,
+        branch,
+        build_number,
+        invoke_id,
+        source_system,
+        started_at,
+        completed_at,
+        url: url.and_then(without_credentials),
+        by,
+        by_email,
+        by_name,
+    })
+}
+
+/// A link without credentials, if anything is left of it.
+fn without_credentials(link: Sourced<Foreign>) -> Option<Sourced<Foreign>> {
+    Some(link.map(|url| Foreign::new(clean_url(url.raw())))).filter(|link| !link.value.is_empty())
+}
+
+fn time(resolver: &mut Resolver<'_>, name: &'static str, detected: Option<&Detected>) -> Option<Sourced<Foreign>> {
+    resolver.optional(name, &[name], detected, TIMES, |text| to_rfc3339(text).map(Foreign::new))
+}
+
+fn event_type(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<EventType> {
+    let (kind, words) = match subcommand {
+        Subcommand::TrackDeployment => (EventType::Deployment, "track deployment"),
+        Subcommand::TrackBuild => (EventType::Build, "track build"),
+        Subcommand::Run => (EventType::Deployment, "run"),
+        Subcommand::None
+        | Subcommand::Check { .. }
+        | Subcommand::Finish
+        | Subcommand::Flush
+        | Subcommand::Version => {
+            let default = EventType::Deployment.word();
+            let kind = resolver.with_default("event_type", default, "deployment or build", EventType::parse);
+            return kind.map(|kind| kind.value);
+        }
+    };
+    resolver.note("event_type", Some((kind.word().into(), Source::Subcommand(words))));
+    Some(kind)
+}
+
+fn required(
+    resolver: &mut Resolver<'_>,
+    name: &'static str,
+    names: &[&str],
+    detected: Option<&Detected>,
+    what: &'static str,
+) -> Option<Sourced<Foreign>> {
+    let value = resolver.name(name, names, detected);
+    if value.is_none() {
+        resolver.errors.push(SettingError::Missing { name, what });
+    }
+    value
+}
+
+/// The status of the first event of `run`.
+fn started(resolver: &mut Resolver<'_>) -> Sourced<Status> {
+    let source = Source::Subcommand("run");
+    if let Some(raw) = resolver.sources.pick(&["status"]) {
+        resolver.errors.push(SettingError::StatusUnderRun(raw.source.clone()));
+    }
+    resolver.note("status", Some((Status::Started.as_str().into(), source.clone())));
+    Sourced { value: Status::Started, source }
+}
+
+fn status(resolver: &mut Resolver<'_>) -> Sourced<Status> {
+    let status = resolver.with_default("status", "success", "a word", |word| Some(Status::parse(word)));
+    let status = status.unwrap_or(Sourced { value: Status::Completed, source: Source::Default });
+    warn_of_unknown(resolver, &status);
+    status
+}
+
+/// How the job ended, for `finish`: as set, else as the CI system exposes it in `detected`.
+pub(super) fn job_status(resolver: &mut Resolver<'_>, detected: Option<&Detected>) -> Option<Sourced<Status>> {
+    let status = resolver.name("status", &["status"], detected)?.map(|word| Status::parse(word.raw()));
+    if matches!(status.value, Status::Pending | Status::Started) {
+        let (source_, status) = (status.source.clone(), status.value.clone());
+        resolver.errors.push(SettingError::NotTerminal { source_, status });
+    }
+    warn_of_unknown(resolver, &status);
+    Some(status)
+}
+
+fn warn_of_unknown(resolver: &mut Resolver<'_>, status: &Sourced<Status>) {
+    if let Status::Unknown(word) = &status.value {
+        resolver.warnings.push(format!(
+            "status (from {}) is {word:?}, an unknown word. It is sent as it is, and the API decides. Known are pending, \
+             started, completed, failed, aborted and the words that CI systems use for them.",
+            status.source
+        ));
+    }
+}
+
+/// The user's metadata over the detected one. `none` means neither.
+fn metadata(resolver: &mut Resolver<'_>, context: &Context) -> Option<Map<String, Value>> {
+    let names = ["metadata", "extra_metadata"];
+    let object = |text: &str| match serde_json::from_str(text) {
+        Ok(Value::Object(map)) if metadata_size(&map) <= LARGEST_METADATA => Some(map),
+        _ => None,
+    };
+    let none = resolver.sources.pick(&names).is_some_and(|raw| raw.value.raw() == "none");
+    let allowed = "a JSON object such as {\"team\": \"payments\"}, at most 100 KB";
+    let given = resolver.optional("metadata", &names, None, allowed, object);
+    if none {
+        return None;
+    }
+    let user = given.map(|given| given.value).unwrap_or_default();
+    let mut merged = context.metadata.clone();
+    merged.extend(user.clone());
+    if metadata_size(&merged) > LARGEST_METADATA {
+        let warning = "metadata leaves no room for the detected keys (vi_…): they are not sent.";
+        resolver.warnings.push(warning.to_owned());
+        return Some(user);
+    }
+    Some(merged)
+}
+
+/// Warns of detected values in a manually started run: its person may have meant others.
+fn warn_of_defaults(resolver: &mut Resolver<'_>, trigger: &str, values: &[(&str, Option<&Sourced<Foreign>>)]) {
+    for (name, value) in values {
+        if let Some(Sourced { value, source: Source::Detected(from) }) = value {
+            resolver.warnings.push(format!(
+                "{name} was not set, so it is {value:?}, {from}. This run was started manually ({trigger}): set {name} if \
+                 you mean another one."
+            ));
+        }
+    }
+}

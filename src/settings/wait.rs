@@ -1,0 +1,92 @@
+//! The settings for blocks and waiting.
+//!
+//! Owns: how `on_block` sets the others, and the job's own limit.
+
+use super::resolver::Resolver;
+use crate::ci::Context;
+use crate::model::policy::{OnBlock, WaitPolicy};
+use crate::model::time::{DURATION_FORMS, Moment, parse_duration};
+use jiff::Timestamp;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The reserve at the end of a job's time for reporting why it fails.
+const MARGIN: Duration = Duration::from_secs(15);
+
+pub(super) fn resolve(resolver: &mut Resolver<'_>, context: &Context, now: Timestamp) -> Option<WaitPolicy> {
+    let on = |resolver: &mut Resolver<'_>, name, default: &str| {
+        resolver.with_default(name, default, "fail or wait", parse_on_block).map(|on_block| on_block.value)
+    };
+    let on_block = on(resolver, "on_block", "fail");
+    let inherited = match on_block {
+        Some(OnBlock::Wait) => "wait",
+        Some(OnBlock::Fail) | None => "fail",
+    };
+    let on_conflict = on(resolver, "on_conflict", inherited);
+    let on_window = on(resolver, "on_window", inherited);
+    let on_approval = on(resolver, "on_approval", inherited);
+    let on_soak = on(resolver, "on_soak", inherited);
+    let on_flow = on(resolver, "on_flow", "fail");
+    let positive = |text: &str| parse_duration(text).filter(|duration| !duration.is_zero());
+    let more_than_0 = format!("{DURATION_FORMS}, more than 0");
+    let timeout = resolver.with_default("wait_timeout", "30m", &more_than_0, positive);
+    let poll_interval = resolver.with_default("poll_interval", "30s", &more_than_0, positive);
+    let recheck_interval = resolver.with_default("recheck_interval", "10m", DURATION_FORMS, parse_duration);
+    let conflict_max_age = resolver.with_default("conflict_max_age", "2h", &more_than_0, positive);
+    let job_end = job_left(context, now).map(|(left, variable)| (Instant::now() + left, variable));
+    Some(WaitPolicy {
+        on_conflict: on_conflict?,
+        on_window: on_window?,
+        on_approval: on_approval?,
+        on_soak: on_soak?,
+        on_flow: on_flow?,
+        timeout: timeout?.value,
+        poll_interval: poll_interval?.value,
+        recheck_interval: recheck_interval?.value,
+        conflict_max_age: conflict_max_age?.value,
+        job_end,
+    })
+}
+
+fn parse_on_block(word: &str) -> Option<OnBlock> {
+    match word.to_ascii_lowercase().as_str() {
+        "fail" => Some(OnBlock::Fail),
+        "wait" => Some(OnBlock::Wait),
+        _ => None,
+    }
+}
+
+/// The time that is left of this job, and the variable that says so. Unknown if it is over: the job then runs its last steps, as
+/// in GitLab's `after_script`, or a clock is wrong.
+fn job_left(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
+    let timeout = context.job_timeout.as_ref()?;
+    let whole = Duration::from_secs(timeout.value.parse().ok()?);
+    let started = context.started_at.as_ref().and_then(|started| Moment::parse(&started.value));
+    let spent = started.and_then(|started| Duration::try_from(now.duration_since(started.at)).ok()).unwrap_or_default();
+    let left = whole.checked_sub(spent).filter(|left| !left.is_zero())?;
+    Some((left - MARGIN.min(left / 10), timeout.from.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ci::Detected;
+
+    #[test]
+    fn time_left_of_a_job_is_known_until_it_is_over() {
+        let found = |value: &str| Some(Detected { value: value.to_owned(), from: "CI_JOB_TIMEOUT".to_owned() });
+        let now: Timestamp = "2025-10-28T15:00:00Z".parse().unwrap();
+        let left = |timeout: &str, started: Option<&str>| {
+            let context =
+                Context { job_timeout: found(timeout), started_at: started.and_then(found), ..Context::default() };
+            job_left(&context, now).map(|(left, _)| left.as_secs())
+        };
+        assert_eq!(left("3600", Some("2025-10-28T14:30:00Z")), Some(1_785));
+        assert_eq!(left("3600", None), Some(3_585));
+        assert_eq!(left("3600", Some("2025-10-28T15:10:00Z")), Some(3_585), "a clock that is behind");
+        for over in ["2025-10-28T14:00:00Z", "2025-10-01T00:00:00Z"] {
+            assert_eq!(left("3600", Some(over)), None, "{over}");
+        }
+        assert_eq!(left("soon", None), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! State between calls: the spool and the journal.
+//!
+//! Owns: what they hold, their order, and when an entry is closed. Does not own: files (`files`), nor HTTP.
+
+mod journal;
+mod spool;
+
+pub use journal::{Journal, JournalEntry, StartState};
+pub use spool::{Backlog, OrderingKey, Retention, Spool, SpoolLocation, SpoolResult, SpooledEvent};
