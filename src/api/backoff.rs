@@ -82,20 +82,26 @@ impl Pauses {
 /// seconds since 1970, unless `X-RateLimit-Remaining` says that the limit is not the cause.
 #[must_use]
 pub fn asked_pause<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Duration> {
-    let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
-    let retry_after = header("retry-after").map(str::trim).and_then(|text| {
-        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-            return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
-        }
-        let at = httpdate::parse_http_date(text).ok()?;
-        Some(until(Timestamp::try_from(at).ok()?))
-    });
     let limit_is_the_cause =
         status == 429 || header("x-ratelimit-remaining").is_none_or(|remaining| remaining.trim() == "0");
-    retry_after.or_else(|| {
+    retry_after(&header, now).or_else(|| {
         let reset: i64 = header("x-ratelimit-reset").filter(|_| limit_is_the_cause)?.trim().parse().ok()?;
-        Some(until(Timestamp::from_second(reset).ok()?))
+        Some(until(Timestamp::from_second(reset).ok()?, now))
     })
+}
+
+/// The pause that a `Retry-After` header gives, in seconds or as an HTTP date.
+pub fn retry_after<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Duration> {
+    let text = header("retry-after")?.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    Some(until(Timestamp::try_from(at).ok()?, now))
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
 }
 
 #[cfg(test)]

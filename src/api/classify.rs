@@ -17,14 +17,19 @@ pub(super) enum Meaning {
     Unavailable(UnavailableCause),
 }
 
-/// Classifies `reply`. `proxied`: whether the request went through a forward proxy.
-pub(super) fn classify(reply: &Reply, proxied: bool) -> Meaning {
+/// Classifies `reply`. `proxied`: whether the request went through a forward proxy. `is_gate`: whether the event is one.
+pub(super) fn classify(reply: &Reply, proxied: bool, is_gate: bool) -> Meaning {
     let status = reply.status;
     match status {
         200..=299 => success(reply),
         407 => Meaning::Unavailable(UnavailableCause::ProxyLogin),
         409 | 423 | 428 => match Block::parse(status, &reply.body) {
             Some(block) => Meaning::Blocked(Box::new(block)),
+            None if !is_understood(reply) => match is_gate {
+                // It may report another deployment in progress: fail closed.
+                true => Meaning::Blocked(Box::new(Block::unreadable_conflict())),
+                false => Meaning::Unavailable(UnavailableCause::NotTheApi(status, body_problem(reply))),
+            },
             None => rejection(reply, proxied),
         },
         408 | 429 | 500..=599 => Meaning::Unavailable(UnavailableCause::Server {
@@ -38,18 +43,32 @@ pub(super) fn classify(reply: &Reply, proxied: bool) -> Meaning {
 }
 
 fn success(reply: &Reply) -> Meaning {
-    let problem = match reply.body_state {
+    let complete = reply.body_state == BodyState::Complete;
+    if complete && reply.body.iter().all(u8::is_ascii_whitespace) {
+        return Meaning::Recorded(Box::default());
+    }
+    if let Some(block) = Block::parse(reply.status, &reply.body) {
+        return Meaning::Blocked(Box::new(block));
+    }
+    match serde_json::from_slice(&reply.body) {
+        Ok(Value::Object(body)) if complete => Meaning::Recorded(Box::new(receipt(&Value::Object(body)))),
+        _ => Meaning::Unavailable(UnavailableCause::NotTheApi(reply.status, body_problem(reply))),
+    }
+}
+
+/// What is wrong with a body that is not the API's.
+fn body_problem(reply: &Reply) -> BodyProblem {
+    match reply.body_state {
         BodyState::Truncated => BodyProblem::Truncated,
         BodyState::TooLarge => BodyProblem::TooLarge,
-        BodyState::Complete if reply.body.iter().all(u8::is_ascii_whitespace) => {
-            return Meaning::Recorded(Box::default());
-        }
-        BodyState::Complete => match serde_json::from_slice(&reply.body) {
-            Ok(Value::Object(body)) => return Meaning::Recorded(Box::new(receipt(&Value::Object(body)))),
-            _ => BodyProblem::NotAnObject,
-        },
-    };
-    Meaning::Unavailable(UnavailableCause::NotTheApi(reply.status, problem))
+        BodyState::Complete => BodyProblem::NotAnObject,
+    }
+}
+
+/// Whether the body is a complete JSON object.
+fn is_understood(reply: &Reply) -> bool {
+    let is_object = || matches!(serde_json::from_slice(&reply.body), Ok(Value::Object(_)));
+    reply.body_state == BodyState::Complete && is_object()
 }
 
 fn receipt(body: &Value) -> Receipt {
@@ -125,7 +144,7 @@ mod tests {
     use super::*;
 
     fn meaning(status: u16, body: &str, proxied: bool) -> Meaning {
-        classify(&Reply::for_test(status, &[], body), proxied)
+        classify(&Reply::for_test(status, &[], body), proxied, false)
     }
 
     fn word(meaning: &Meaning) -> &'static str {
@@ -173,6 +192,40 @@ mod tests {
     }
 
     #[test]
+    fn success_that_reports_a_block_is_a_block() {
+        for body in [r#"{"error":"deployment_blocked"}"#, r#"{"detail":{"error":"deployment_blocked","code":"X"}}"#] {
+            assert_eq!(word(&meaning(200, body, false)), "blocked", "{body}");
+        }
+        assert_eq!(word(&meaning(200, r#"{"error":"something else"}"#, false)), "recorded");
+    }
+
+    #[test]
+    fn unreadable_409_blocks_a_gate_and_is_unavailable_otherwise() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let bodies: [&[u8]; 9] = [
+            b"",
+            b"\xef\xbb\xbf{\"detail\":\"x\"}",
+            b"{\"detail\":\"\xe4\"}",
+            br#"{"detail":"\ud800"}"#,
+            b"\xff\xfe{\0}\0",
+            b"\x1f\x8b\x08",
+            b"<html>",
+            b"[]",
+            deep.as_bytes(),
+        ];
+        for body in bodies {
+            let reply = Reply::for_test_bytes(409, body);
+            for proxied in [false, true] {
+                let gate = classify(&reply, proxied, true);
+                assert!(matches!(&gate, Meaning::Blocked(block) if !block.readable), "{body:?}: {gate:?}");
+                assert_eq!(word(&classify(&reply, proxied, false)), "unavailable", "{body:?}");
+            }
+        }
+        let plain = Reply::for_test(409, &[], r#"{"detail":"Version 1 already exists with different SHA"}"#);
+        assert_eq!(word(&classify(&plain, false, true)), "rejected");
+    }
+
+    #[test]
     fn proxys_own_page_is_no_rejection() {
         for (body, proxied, direct) in
             [("<html>", "unavailable", "rejected"), ("{\"detail\":\"x\"}", "rejected", "rejected")]
@@ -191,7 +244,7 @@ mod tests {
             rejection.fields.iter().map(|(field, message)| (field.clean(), message.clean())).collect();
         assert_eq!(fields, [("product_name", "field required"), ("0.a", "bad ::error::"), ("body", "m")]);
         let redirect = Reply::for_test(302, &[("location", "https://u:p@login.example/sso?token=T#x")], "");
-        let Meaning::Rejected(rejection) = classify(&redirect, false) else { panic!("not rejected") };
+        let Meaning::Rejected(rejection) = classify(&redirect, false, false) else { panic!("not rejected") };
         assert_eq!(rejection.location.unwrap().raw(), "https://login.example/sso");
     }
 }

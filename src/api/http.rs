@@ -60,6 +60,11 @@ impl Reply {
         });
         Self { status, headers: headers.collect(), body: body.into(), body_state: BodyState::Complete }
     }
+
+    #[cfg(test)]
+    pub(super) fn for_test_bytes(status: u16, body: &[u8]) -> Self {
+        Self { status, headers: HeaderMap::new(), body: body.into(), body_state: BodyState::Complete }
+    }
 }
 
 /// Sends `request` and reads its reply, until `deadline`.

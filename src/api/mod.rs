@@ -56,6 +56,8 @@ pub struct SendRequest<'a> {
     pub body: &'a Map<String, Value>,
     /// The `Idempotency-Key` of earlier attempts; `None`: a new one.
     pub idempotency_key: Option<&'a str>,
+    /// Whether it is a gate, for which a 409 that cannot be understood counts as a block.
+    pub is_gate: bool,
 }
 
 /// The API client.
@@ -188,7 +190,7 @@ impl Client {
             if let HttpResult::Reply(reply) = &result {
                 observe(reply_progress(reply));
             }
-            let attempt = self.attempt(&result, clock.now(), attempts.server_clock);
+            let attempt = self.attempt(&result, clock.now(), attempts.server_clock, request.is_gate);
             attempts.add(&attempt, sent);
             let mut send_result = attempts.result(&attempt, key.clone());
             if !attempt.retry {
@@ -218,7 +220,7 @@ impl Client {
     }
 
     /// What one request came to, at `now` by our clock.
-    fn attempt(&self, result: &HttpResult, now: Timestamp, known_clock: ServerClock) -> Attempt {
+    fn attempt(&self, result: &HttpResult, now: Timestamp, known_clock: ServerClock, is_gate: bool) -> Attempt {
         match result {
             HttpResult::Failed(cause) => {
                 let retry = is_transient(cause);
@@ -234,13 +236,24 @@ impl Client {
                 };
                 let server_now = clock.or(known_clock).at(now);
                 let asked_pause = backoff::asked_pause(reply.status, |name| reply.header(name), server_now);
-                let verdict = match classify(reply, self.proxy.is_some()) {
+                let verdict = match classify(reply, self.proxy.is_some(), is_gate) {
                     Meaning::Recorded(receipt) => Verdict::Recorded(receipt),
-                    Meaning::Blocked(block) => Verdict::Blocked(block),
+                    Meaning::Blocked(mut block) => {
+                        block.retry_after_header = backoff::retry_after(|name| reply.header(name), server_now)
+                            .and_then(|pause| server_now.checked_add(pause).ok());
+                        Verdict::Blocked(block)
+                    }
                     Meaning::Rejected(rejection) => Verdict::Rejected(rejection),
                     Meaning::Unavailable(cause) => Verdict::Unavailable(self.unavailable(cause)),
                 };
-                Attempt { verdict, status: Some(reply.status), truncated, server_clock: Some(clock), retry, asked_pause }
+                Attempt {
+                    verdict,
+                    status: Some(reply.status),
+                    truncated,
+                    server_clock: Some(clock),
+                    retry,
+                    asked_pause,
+                }
             }
         }
     }
@@ -294,11 +307,10 @@ impl Attempt {
         }
     }
 
-    /// The block that a truncated reply reports. A truncated 409 counts as one: a block must not pass for a rejection.
+    /// The block that a truncated reply reports.
     fn truncated_block(&self) -> Option<Block> {
-        match (&self.verdict, self.status) {
-            (Verdict::Blocked(block), _) if self.truncated => Some((**block).clone()),
-            (Verdict::Rejected(_), Some(409)) if self.truncated => Some(Block::unreadable_conflict()),
+        match &self.verdict {
+            Verdict::Blocked(block) if self.truncated => Some((**block).clone()),
             _ => None,
         }
     }

@@ -35,7 +35,8 @@ pub(super) fn detect(env: &Env, api: &Url) -> Result<Option<Proxy>, ClientError>
     let Some((variable, value)) = names.iter().find_map(|name| Some((*name, env.get(name)?.trim()))) else {
         return Ok(None);
     };
-    let target: Uri = api.as_str().parse().map_err(|error: http::uri::InvalidUri| ClientError::Url(error.to_string().into()))?;
+    let target: Uri =
+        api.as_str().parse().map_err(|error: http::uri::InvalidUri| ClientError::Url(error.to_string().into()))?;
     let invalid = || ClientError::Proxy { variable, value: clean_url(value).into() };
     let proxy = Matcher::builder().all(value).build().intercept(&target).ok_or_else(invalid)?;
     if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {

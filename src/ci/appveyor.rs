@@ -3,11 +3,11 @@
 //! Owns: its variables, and telling the program `appveyor` about messages and outputs (AppVeyor documentation, "Environment
 //! variables" and "Build Worker API").
 
-use crate::process::HelperProgram;
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use crate::model::message::Level;
 use super::{Context, Detected, System, first, link, plain::Plain, variables};
 use crate::env::Env;
+use crate::model::message::Level;
+use crate::process::HelperProgram;
 use crate::text;
 use std::cell::Cell;
 

@@ -6,9 +6,9 @@
 
 use super::plain::Plain;
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use crate::model::message::{Level, Summary};
 use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
 use crate::env::Env;
+use crate::model::message::{Level, Summary};
 use crate::text;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fs::OpenOptions;
@@ -53,7 +53,10 @@ fn context(env: &Env) -> Context {
         actor: first(env, &deployer),
         actor_email: first(env, &[email]),
         actor_name: first(env, &deployer),
-        manual_trigger: env.get("BUILD_REASON").filter(|reason| *reason == "Manual").map(|_| "BUILD_REASON=Manual".to_owned()),
+        manual_trigger: env
+            .get("BUILD_REASON")
+            .filter(|reason| *reason == "Manual")
+            .map(|_| "BUILD_REASON=Manual".to_owned()),
         ..Context::default()
     };
     // BUILD_SOURCEBRANCHNAME is the last part alone: "one" of "feature/one".

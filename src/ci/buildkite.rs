@@ -4,11 +4,11 @@
 //! Sources: Buildkite documentation, "Environment variables", "Managing log output", "buildkite-agent annotate" and
 //! "buildkite-agent meta-data".
 
-use crate::process::HelperProgram;
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use crate::model::message::{Level, Summary};
 use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
 use crate::env::Env;
+use crate::model::message::{Level, Summary};
+use crate::process::HelperProgram;
 use crate::text;
 
 /// Buildkite.
@@ -53,7 +53,10 @@ fn context(env: &Env) -> Context {
         actor_email: person.and_then(|(_, email)| first(env, &[email])),
         actor_name: name,
         job_timeout: job_timeout(env),
-        manual_trigger: env.get("BUILDKITE_SOURCE").filter(|source| *source == "ui").map(|_| "BUILDKITE_SOURCE=ui".to_owned()),
+        manual_trigger: env
+            .get("BUILDKITE_SOURCE")
+            .filter(|source| *source == "ui")
+            .map(|_| "BUILDKITE_SOURCE=ui".to_owned()),
         ..Context::default()
     };
     context.take_refs(env, &["BUILDKITE_BRANCH"], &["BUILDKITE_TAG"]);

@@ -3,10 +3,10 @@
 //! Owns: its variables, and telling `cf_export` about outputs (Codefresh documentation, "Variables" and "Using cf_export").
 //! The program is there in freestyle steps; elsewhere nothing is handed on.
 
-use crate::process::HelperProgram;
 use super::surface::Surface;
 use super::{Context, Detected, System, epoch, first, link, variables};
 use crate::env::Env;
+use crate::process::HelperProgram;
 
 /// Codefresh.
 pub(super) const SYSTEM: System = System {

@@ -7,8 +7,8 @@
 use super::System;
 use super::github::{GitHub, context_with};
 use super::surface::Surface;
-use crate::model::message::{Level, Summary};
 use crate::env::Env;
+use crate::model::message::{Level, Summary};
 
 /// Gitea Actions.
 pub(super) const GITEA: System = System {

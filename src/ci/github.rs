@@ -4,10 +4,10 @@
 //! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
 
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use crate::files::append;
-use crate::model::message::{Level, Summary};
 use super::{Context, Detected, System, first, link};
 use crate::env::Env;
+use crate::files::append;
+use crate::model::message::{Level, Summary};
 use crate::text;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -44,7 +44,8 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
     let event = read_event(env);
     let from_event = |pointer: &str| {
         let value = event.pointer(pointer)?.as_str()?.trim();
-        (!value.is_empty()).then(|| Detected { value: value.to_owned(), from: format!("GITHUB_EVENT_PATH ({pointer})") })
+        (!value.is_empty())
+            .then(|| Detected { value: value.to_owned(), from: format!("GITHUB_EVENT_PATH ({pointer})") })
     };
     let mut context = Context {
         repository: first(env, &["GITHUB_REPOSITORY"]),
@@ -113,8 +114,9 @@ const CUT_SUMMARY: &str = "\n\n… (cut: GitHub takes at most 1 MiB)\n";
 
 impl Surface for GitHub {
     fn annotation(&self, level: Level, whole_title: &str, message: &str) -> String {
-        let title =
-            escape_property(&text::truncate(whole_title, 300, "…", |c| escape_property(c.encode_utf8(&mut [0; 4])).len()));
+        let title = escape_property(&text::truncate(whole_title, 300, "…", |c| {
+            escape_property(c.encode_utf8(&mut [0; 4])).len()
+        }));
         let head = format!("::{} title={title}::", level.word());
         // Without a message there would be no annotation.
         let message = if message.is_empty() { whole_title } else { message };

@@ -6,10 +6,10 @@
 //! and `parse_dotenv_artifact_service.rb`.
 
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use crate::model::message::{Level, Summary};
 use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
-use crate::model::clock::Clock;
 use crate::env::Env;
+use crate::model::clock::Clock;
+use crate::model::message::{Level, Summary};
 use crate::text;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;

@@ -252,9 +252,9 @@ impl Context {
 
 /// The first of `variables` that is set.
 fn first(env: &Env, variables: &[&str]) -> Option<Detected> {
-    variables
-        .iter()
-        .find_map(|name| env.get(name).map(|value| Detected { value: value.trim().to_owned(), from: (*name).to_owned() }))
+    variables.iter().find_map(|name| {
+        env.get(name).map(|value| Detected { value: value.trim().to_owned(), from: (*name).to_owned() })
+    })
 }
 
 /// The first of `variables` that is set, as a link without credentials.

@@ -3,10 +3,10 @@
 //! Owns: its variables, and telling `sem-context` about outputs (Semaphore documentation, "Environment variables" and
 //! "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`).
 
-use crate::process::HelperProgram;
 use super::surface::Surface;
 use super::{Context, Detected, System, epoch, first, link, repository_of_remote, variables};
 use crate::env::Env;
+use crate::process::HelperProgram;
 
 /// Semaphore.
 pub(super) const SYSTEM: System = System {

@@ -4,9 +4,9 @@
 //! documentation, "Predefined build parameters" and "Service messages"; the format of `java.util.Properties`.
 
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use crate::model::message::{Level, Summary};
 use super::{Context, Detected, System, first, fits_environment, link, remote, variables};
 use crate::env::Env;
+use crate::model::message::{Level, Summary};
 use crate::text;
 use properties::Properties;
 

@@ -3,8 +3,8 @@
 //! Owns: names, what is left out, and that it is said. Does not own: what a system can take, nor how it is told.
 
 use super::first;
-use crate::files::append;
 use crate::env::Env;
+use crate::files::append;
 use std::path::{Path, PathBuf};
 
 /// The name of the output `name` as a variable of a job.

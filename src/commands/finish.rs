@@ -60,7 +60,8 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<JournalEntry>, Outcome>
     match journal.open() {
         Ok((entries, held)) => {
             if held > 0 {
-                let line = format!("left open, because another versioner process of this job still handles them: {held}");
+                let line =
+                    format!("left open, because another versioner process of this job still handles them: {held}");
                 session.console.line(&line);
             }
             let (blocked, open): (Vec<_>, Vec<_>) =

@@ -28,8 +28,9 @@ async fn deliver_all(session: &Session<'_>) -> (Outcome, Outputs) {
     let flushed = match session.flush(spool, &options).await {
         Ok(flushed) => flushed,
         Err(error) => {
-            let message =
-                format!("{error}.\nNext: correct that, then run 'versioner flush' again. The events stay in the spool.");
+            let message = format!(
+                "{error}.\nNext: correct that, then run 'versioner flush' again. The events stay in the spool."
+            );
             session.console.annotate(Level::Error, "Spooled events cannot be delivered", &message);
             return (Outcome::Misconfigured, Outputs::default());
         }

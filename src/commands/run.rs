@@ -215,7 +215,8 @@ impl WrappedRun<'_> {
         let is_key = |name: &OsStr| name == "VERSIONER_API_KEY" || name == "VERSIONER_API_KEY_FILE";
         let removed = self.env.private().filter(|name| !(keep && is_key(name))).collect();
         // A key from another source reaches the command under the name that its own calls of versioner read.
-        let from_variable = |source: &Source| matches!(source, Source::Variable(name) if name.starts_with("VERSIONER_"));
+        let from_variable =
+            |source: &Source| matches!(source, Source::Variable(name) if name.starts_with("VERSIONER_"));
         let key = self.session.settings.api.key.as_ref().filter(|key| keep && !from_variable(&key.source));
         EnvChanges {
             removed,

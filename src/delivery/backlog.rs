@@ -43,7 +43,12 @@ const MAX_FAILURES: usize = 3;
 impl Session<'_> {
     /// Delivers the spool within `limit` before an event with `role` and `body`. Gives what is left. Failures are one line, as
     /// the event itself will report them.
-    pub(super) async fn flush_before(&self, limit: Duration, role: Role, body: &Map<String, Value>) -> Vec<OrderingKey> {
+    pub(super) async fn flush_before(
+        &self,
+        limit: Duration,
+        role: Role,
+        body: &Map<String, Value>,
+    ) -> Vec<OrderingKey> {
         let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_empty()) else {
             return Vec::new();
         };
@@ -176,14 +181,10 @@ impl Session<'_> {
     }
 
     /// Sends one spooled event, until `deadline`.
-    async fn send_spooled(
-        &self,
-        client: &Client,
-        event: &SpooledEvent,
-        deadline: Option<Instant>,
-    ) -> Option<Verdict> {
+    async fn send_spooled(&self, client: &Client, event: &SpooledEvent, deadline: Option<Instant>) -> Option<Verdict> {
         let idempotency_key = Some(event.id.as_str());
-        let request = SendRequest { event_type: event.event_type()?, body: &event.payload, idempotency_key };
+        let event_type = event.event_type()?;
+        let request = SendRequest { event_type, body: &event.payload, idempotency_key, is_gate: false };
         let sending = self.send(client, request);
         match deadline {
             Some(deadline) => timeout_at(deadline, sending).await.ok().map(|result| result.verdict),

@@ -44,11 +44,9 @@ pub struct SendBudget {
 
 impl SendBudget {
     /// The usual budget. A signal ends it.
-    pub const FULL: Self =
-        Self { single_attempt: None, flush: Duration::from_secs(10), grace: Duration::ZERO };
+    pub const FULL: Self = Self { single_attempt: None, flush: Duration::from_secs(10), grace: Duration::ZERO };
     /// The last event of `run`: it goes on for 5 s after a signal, as the runner of GitHub Actions kills after 10 s.
-    pub const LAST: Self =
-        Self { single_attempt: None, flush: Duration::from_secs(10), grace: Duration::from_secs(5) };
+    pub const LAST: Self = Self { single_attempt: None, flush: Duration::from_secs(10), grace: Duration::from_secs(5) };
     /// One short attempt, before the agent kills this process.
     pub const SHORT: Self =
         Self { single_attempt: Some(Duration::from_secs(3)), flush: Duration::from_secs(1), grace: Duration::ZERO };
@@ -74,11 +72,7 @@ pub struct Delivered {
 }
 
 /// Sends an event, decides what follows, and does it. Without `signals`, no signal ends it.
-pub async fn deliver(
-    session: &Session<'_>,
-    outgoing: Outgoing<'_>,
-    mut signals: Option<&mut Signals>,
-) -> Delivered {
+pub async fn deliver(session: &Session<'_>, outgoing: Outgoing<'_>, mut signals: Option<&mut Signals>) -> Delivered {
     let Outgoing { context, mut body, wait: policy, budget, entries } = outgoing;
     let role = context.event.role();
     let mut record = WaitRecord::default();
@@ -116,6 +110,7 @@ pub async fn deliver(
         session,
         client,
         event_type: context.event.event_type,
+        is_gate: role == Role::Gate,
         body: &body,
         entry: open.first_mut().filter(|_| role == Role::Gate),
         rng: fastrand::Rng::new(),
@@ -328,6 +323,7 @@ struct Sender<'a> {
     session: &'a Session<'a>,
     client: &'a Client,
     event_type: EventType,
+    is_gate: bool,
     body: &'a Map<String, Value>,
     entry: Option<&'a mut JournalEntry>,
     rng: fastrand::Rng,
@@ -349,13 +345,13 @@ impl Sender<'_> {
 impl EventSender for Sender<'_> {
     async fn send(&mut self, deadline: Option<Instant>) -> SendResult {
         let quiet = std::mem::replace(&mut self.is_poll, true);
-        let request = SendRequest { event_type: self.event_type, body: self.body, idempotency_key: None };
+        let request =
+            SendRequest { event_type: self.event_type, body: self.body, idempotency_key: None, is_gate: self.is_gate };
         // Whatever happens to this process now, `finish` must know that the deployment may have started.
         if let Some(entry) = &mut self.entry {
             self.session.update(entry, StartState::Sent);
         }
-        let (session, in_flight, unanswered_since) =
-            (self.session, &mut self.in_flight, &mut self.unanswered_since);
+        let (session, in_flight, unanswered_since) = (self.session, &mut self.in_flight, &mut self.unanswered_since);
         let mut observe = |progress: SendProgress<'_>| {
             match &progress {
                 SendProgress::Request { .. } => *in_flight = true,

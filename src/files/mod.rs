@@ -3,8 +3,8 @@
 //! Owns: the directory, its privacy, locks, and that a file is there whole or not at all. Does not own: what is kept
 //! (`spool`, `journal`), nor which directory it is (`settings`).
 
-mod directory;
 mod append;
+mod directory;
 mod signed;
 
 pub use append::append;
@@ -16,9 +16,9 @@ mod tests;
 use crate::text::sanitize;
 use directory::Directory;
 pub use directory::Durability;
-use signed::Opened;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use signed::Opened;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -143,6 +143,9 @@ mod unix {
         assert_eq!(mode(&folder.path()), 0o700);
         fs::remove_dir_all(folder.path()).unwrap();
         fs::write(folder.path(), b"").unwrap();
-        assert!(folder.write("1.json", &json!(1), Durability::Machine).unwrap_err().contains("spool"), "a file in its place");
+        assert!(
+            folder.write("1.json", &json!(1), Durability::Machine).unwrap_err().contains("spool"),
+            "a file in its place"
+        );
     }
 }

@@ -2,16 +2,11 @@
 
 use crate::model::block::{Block, BlockKind};
 use crate::model::policy::{OnBlock, WaitPolicy};
-use crate::model::time::Moment;
+use crate::model::time::{Moment, rfc3339};
 use crate::text::Foreign;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
-
-/// The time before the deadline at which the last poll is sent, as it must be answered by then.
-#[must_use]
-pub fn last_poll_reserve(timeout: Duration) -> Duration {
-    (timeout / 10).min(Duration::from_secs(2))
-}
 
 /// When a block ends, according to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +31,11 @@ impl BlockEnd {
 }
 
 /// When `block` ends, at `now` by the server's clock: `retry_after`; if that is missing, unreadable or past, the window's end
-/// if it is in the future.
+/// if it is in the future; else the `Retry-After` header.
 #[must_use]
 pub fn block_end(block: &Block, now: Timestamp) -> BlockEnd {
-    let times = [&block.retry_after, &block.details.window_end];
+    let from_header = block.retry_after_header.map(|at| (Moment { at, offset: Offset::UTC }, rfc3339(at).into()));
+    let times = [&block.retry_after, &block.details.window_end, &from_header];
     let ahead = times.into_iter().flatten().find(|(moment, _)| moment.at > now);
     match (ahead, &block.retry_after) {
         (Some((moment, text)), _) => BlockEnd::Announced(*moment, text.clone()),
@@ -109,6 +105,8 @@ pub enum Decision {
 pub enum FailReason {
     /// Its `on_…` setting is `fail`.
     Setting,
+    /// Its body cannot be understood.
+    Unreadable,
     /// Its announced end is after the deadline.
     BeyondDeadline,
     /// The deadline has passed.
@@ -137,43 +135,44 @@ pub fn decide(block: &Block, policy: &WaitPolicy, state: WaitState<'_>, rng: &mu
     if policy.on(block.kind) == OnBlock::Fail {
         return Decision::Fail(FailReason::Setting);
     }
+    if !block.readable {
+        return Decision::Fail(FailReason::Unreadable);
+    }
     let WaitState { now, waited, polls, unanswered_since, own_version } = state;
     if let Some(stale) = stale_conflict(block, policy.conflict_max_age, now, unanswered_since, own_version) {
         return Decision::Fail(FailReason::Stale(stale));
     }
     let left = policy.timeout.saturating_sub(waited);
-    let last = left.saturating_sub(last_poll_reserve(policy.timeout));
     match block_end(block, now) {
         BlockEnd::Announced(moment, _)
             if moment.at.duration_since(now) > SignedDuration::try_from(left).unwrap_or_default() =>
         {
             Decision::Fail(FailReason::BeyondDeadline)
         }
-        _ if last.is_zero() => Decision::Fail(FailReason::DeadlineReached),
-        BlockEnd::Announced(moment, _) => until_end(moment.at, policy, state, last, rng),
+        _ if left.is_zero() => Decision::Fail(FailReason::DeadlineReached),
+        BlockEnd::Announced(moment, _) => until_end(moment.at, policy, state, left, rng),
         BlockEnd::Passed(..) | BlockEnd::Unknown => {
-            Decision::Poll(poll_pause(policy.poll_interval, polls, rng).min(last), PollReason::NoEnd)
+            Decision::Poll(poll_pause(policy.poll_interval, polls, rng).min(left), PollReason::NoEnd)
         }
     }
 }
 
-/// The pause until the announced end at `end`, or until an extra poll before it. At most `last`, which leaves time for a
-/// request.
+/// The pause until the announced end at `end`, or until an extra poll before it. At most what is `left` of the wait.
 fn until_end(
     end: Timestamp,
     policy: &WaitPolicy,
     state: WaitState<'_>,
-    last: Duration,
+    left: Duration,
     rng: &mut fastrand::Rng,
 ) -> Decision {
     let ahead = Duration::try_from(end.duration_since(state.now)).unwrap_or_default();
     // An extra poll just before the end is left out.
     if !policy.recheck_interval.is_zero() && ahead > policy.recheck_interval.mul_f64(1.1) {
-        return Decision::Poll(policy.recheck_interval.min(last), PollReason::Recheck);
+        return Decision::Poll(policy.recheck_interval.min(left), PollReason::Recheck);
     }
     // Without jitter, all jobs that wait for the same window would poll in the same second.
     let jitter = ((state.waited + ahead) / 10).min(LARGEST_JITTER).mul_f64(rng.f64());
-    Decision::Poll((ahead + jitter).min(last), PollReason::AnnouncedEnd)
+    Decision::Poll((ahead + jitter).min(left), PollReason::AnnouncedEnd)
 }
 
 /// The pause before poll number `polls`: grows to four times `interval`, plus or minus a tenth.

@@ -4,9 +4,9 @@ use super::tests::{block, policy};
 use super::*;
 use crate::model::policy::{OnBlock, WaitPolicy};
 use jiff::Timestamp;
-use std::time::Duration;
 use jiff::ToSpan as _;
 use serde_json::json;
+use std::time::Duration;
 
 /// When each of ten thousand jobs polls after the announced end, in seconds, if all have waited for `wait` seconds.
 fn polls_after_end(wait: i64) -> Vec<f64> {

@@ -5,9 +5,9 @@ use crate::model::block::{Block, BlockKind};
 use crate::model::clock::ServerClock;
 use crate::model::policy::{OnBlock, WaitPolicy};
 use jiff::Timestamp;
-use std::time::Duration;
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub(super) fn start() -> Timestamp {
     "2025-10-28T12:00:00Z".parse().unwrap()
@@ -75,11 +75,7 @@ const FORMS: [Form; 14] = [
         |now| (json!(after(now, 300).to_string().replace('Z', ".000Z")), Value::Null),
         Expected::End(300),
     ),
-    (
-        "without an offset",
-        |now| (json!(after(now, 300).to_string().replace('Z', "")), Value::Null),
-        Expected::End(300),
-    ),
+    ("without an offset", |now| (json!(after(now, 300).to_string().replace('Z', "")), Value::Null), Expected::End(300)),
     ("in twenty minutes", |now| (json!(after(now, 1_200).to_string()), Value::Null), Expected::Recheck),
     ("past", |now| (json!(after(now, -300).to_string()), Value::Null), Expected::Poll),
     (
@@ -125,7 +121,9 @@ fn decision_follows_kind_policy_end_and_clock() {
                         let Decision::Poll(pause, PollReason::AnnouncedEnd) = decided else { panic!("{what}") };
                         assert!(pause >= seconds(named) && pause <= seconds(named).mul_f64(1.1), "{what}");
                     }
-                    Expected::Recheck => assert_eq!(decided, Decision::Poll(seconds(600), PollReason::Recheck), "{what}"),
+                    Expected::Recheck => {
+                        assert_eq!(decided, Decision::Poll(seconds(600), PollReason::Recheck), "{what}")
+                    }
                     Expected::Poll => {
                         let Decision::Poll(pause, PollReason::NoEnd) = decided else { panic!("{what}") };
                         assert!(pause >= seconds(27) && pause <= seconds(33), "{what}");
@@ -174,7 +172,10 @@ fn stale_conflict_is_not_waited_for() {
         )
     };
     assert!(matches!(decided(&started(7_200), None), Decision::Poll(..)));
-    assert_eq!(decided(&started(7_201), None), Decision::Fail(FailReason::Stale(StaleConflict::TooOld(seconds(7_201)))));
+    assert_eq!(
+        decided(&started(7_201), None),
+        Decision::Fail(FailReason::Stale(StaleConflict::TooOld(seconds(7_201))))
+    );
     let own = Decision::Fail(FailReason::Stale(StaleConflict::OwnAttempt));
     assert_eq!(decided(&started(5), Some(10)), own, "it began after our try");
     assert_eq!(decided(&started(11), Some(10)), own, "the server cut the fraction of its second");
@@ -197,7 +198,7 @@ fn stale_conflict_is_not_waited_for() {
 }
 
 #[test]
-fn poll_pauses_grow_fourfold_and_the_last_poll_is_before_the_deadline() {
+fn poll_pauses_grow_fourfold_and_the_last_poll_is_at_the_deadline() {
     let block = block(428, "APPROVAL_REQUIRED", Value::Null, json!({}));
     for seed in 0..200 {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -218,7 +219,7 @@ fn poll_pauses_grow_fourfold_and_the_last_poll_is_before_the_deadline() {
             (27.0..=33.0).contains(&pauses[0]) && pauses.iter().all(|pause| *pause <= 120.0) && pauses[7] >= 108.0,
             "{pauses:?}"
         );
-        assert_eq!(pause(8, 1_750), Some(seconds(48)), "shortened to end with time for the request");
-        assert_eq!(pause(8, 1_799), None);
+        assert_eq!(pause(8, 1_750), Some(seconds(50)), "shortened to the deadline");
+        assert_eq!(pause(8, 1_800), None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns: the loop, its deadline, and when progress is due. Does not own: the decision, sending, nor wording.
 
-use super::{Decision, FailReason, PollReason, WaitState, decide, last_poll_reserve};
+use super::{Decision, FailReason, PollReason, WaitState, decide};
 use crate::api::SendResult;
 use crate::model::block::{Block, BlockKind};
 use crate::model::clock::{Clock, ServerClock};
@@ -15,6 +15,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// Some CI systems kill a job that prints nothing for minutes.
 const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+
+/// How long after the deadline the last poll may take.
+const LAST_POLL: Duration = Duration::from_secs(1);
 
 /// Sends the event once, with its own retries, until `deadline` if there is one.
 pub trait EventSender {
@@ -187,14 +190,13 @@ pub async fn send_until_decided(
             Decision::Poll(pause, reason) => (pause, reason),
         };
         polls = if reason == PollReason::NoEnd { polls + 1 } else { 0 };
-        // A pause that the server asks for is made as far as the deadline allows.
-        let last =
-            deadline.saturating_duration_since(Instant::now()).saturating_sub(last_poll_reserve(policy.timeout));
-        let wake = Instant::now() + pause.max(result.asked_pause.unwrap_or_default().min(last));
+        // A server that is unavailable may ask for a longer pause. It is made as far as the deadline allows.
+        let asked = result.asked_pause.filter(|_| matches!(result.verdict, Verdict::Unavailable(_)));
+        let wake = (Instant::now() + pause.max(asked.unwrap_or_default())).min(deadline);
         record.began.get_or_insert(began);
         reporter.sleep(record, &block, wake).await;
         record.in_flight = true;
-        result = reporter.while_sending(sender.send(Some(deadline)), record, &block).await;
+        result = reporter.while_sending(sender.send(Some(deadline + LAST_POLL)), record, &block).await;
         record.add_result(&result);
         match &result.verdict {
             Verdict::Recorded(_) | Verdict::Rejected(_) => {

@@ -5,6 +5,7 @@
 
 use super::time::Moment;
 use crate::text::Foreign;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// Codes that make a 409 a block even without `error: deployment_blocked`.
@@ -28,13 +29,17 @@ pub enum BlockKind {
 /// A block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// The HTTP status: 409, 423 or 428.
+    /// The HTTP status: 409, 423 or 428, or 2xx with a body that says that the deployment is blocked.
     pub status: u16,
     pub kind: BlockKind,
+    /// Whether the body could be understood. Otherwise the block is never waited for.
+    pub readable: bool,
     pub code: Option<Foreign>,
     pub message: Option<Foreign>,
     /// `retry_after`, parsed and as it was written.
     pub retry_after: Option<(Moment, Foreign)>,
+    /// The time that the `Retry-After` header gives, by the server's clock.
+    pub retry_after_header: Option<Timestamp>,
     pub details: Details,
 }
 
@@ -63,7 +68,7 @@ pub struct Details {
 }
 
 impl Block {
-    /// Parses a reply as a block, if it is one: 423 and 428 always are; a 409 is if its body says so.
+    /// Parses a reply as a block, if it is one: 423 and 428 always are; a 409 or a 2xx is if its body says so.
     #[must_use]
     pub fn parse(status: u16, body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
@@ -71,9 +76,11 @@ impl Block {
         let field = |name: &str| object.and_then(|object| text(object.get(name)?));
         let code = field("code");
         let known_conflict = || code.as_ref().is_some_and(|code| CONFLICT_CODES.contains(&code.raw()));
+        let says_so = || field("error").is_some_and(|error| error.raw() == "deployment_blocked");
         let is_block = match status {
             423 | 428 => true,
-            409 => field("error").is_some_and(|error| error.raw() == "deployment_blocked") || known_conflict(),
+            409 => says_so() || known_conflict(),
+            200..=299 => says_so(),
             _ => false,
         };
         if !is_block {
@@ -82,6 +89,8 @@ impl Block {
         let kind = match (status, code.as_ref().map(Foreign::raw)) {
             (409, _) => BlockKind::Conflict,
             (423, _) => BlockKind::Window,
+            (200..=299, Some(code)) if CONFLICT_CODES.contains(&code) => BlockKind::Conflict,
+            (200..=299, Some("NO_DEPLOY_WINDOW")) => BlockKind::Window,
             (_, Some("APPROVAL_REQUIRED" | "QUALITY_APPROVAL_REQUIRED")) => BlockKind::Approval,
             (_, Some("INSUFFICIENT_SOAK_TIME")) => BlockKind::Soak,
             _ => BlockKind::Flow,
@@ -91,22 +100,26 @@ impl Block {
         Some(Self {
             status,
             kind,
+            readable: true,
             code,
             message,
             retry_after: object.and_then(|object| moment(object.get("retry_after")?)),
+            retry_after_header: None,
             details: details.map(Details::parse).unwrap_or_default(),
         })
     }
 
-    /// A conflict of which only the status is known.
+    /// A 409 that cannot be understood.
     #[must_use]
     pub fn unreadable_conflict() -> Self {
         Self {
             status: 409,
             kind: BlockKind::Conflict,
+            readable: false,
             code: None,
             message: None,
             retry_after: None,
+            retry_after_header: None,
             details: Details::default(),
         }
     }
@@ -249,6 +262,14 @@ mod tests {
             (428, json!({"detail": {"code": "QUALITY_APPROVAL_REQUIRED"}}), Some(BlockKind::Approval)),
             (428, json!({"code": "INSUFFICIENT_SOAK_TIME"}), Some(BlockKind::Soak)),
             (422, json!({"error": "deployment_blocked"}), None),
+            (200, json!({"error": "deployment_blocked"}), Some(BlockKind::Flow)),
+            (
+                201,
+                json!({"detail": {"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW"}}),
+                Some(BlockKind::Window),
+            ),
+            (200, json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT"}), Some(BlockKind::Conflict)),
+            (200, json!({"id": "1", "code": "NO_DEPLOY_WINDOW"}), None),
         ];
         for (status, body, kind) in cases {
             assert_eq!(parse(status, &body).map(|block| block.kind), kind, "{status} {body}");
@@ -272,8 +293,9 @@ mod tests {
         assert_eq!(block.retry_after, None);
         assert_eq!(block.details.required_approvals, Some(2.into()));
         assert_eq!(block.details.approver_roles, [Foreign::new("team-lead")]);
-        let other =
-            |name: &str| block.details.others.iter().find(|(known, _)| known.raw() == name).map(|(_, value)| value.raw());
+        let other = |name: &str| {
+            block.details.others.iter().find(|(known, _)| known.raw() == name).map(|(_, value)| value.raw())
+        };
         assert_eq!(other("elapsed_hours"), Some("3.5"));
         assert_eq!(other("tags"), Some("a, b"));
         assert_eq!(other("nested"), Some("{\"a\":1}"));

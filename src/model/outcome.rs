@@ -63,9 +63,7 @@ impl Outcome {
                 Self::Lost { rejected: false }
             }
             (Spooled::No, Answer::Verdict(Verdict::Rejected(_))) => Self::Rejected { excused },
-            (Spooled::No, Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack) => {
-                Self::Unavailable { excused }
-            }
+            (Spooled::No, Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack) => Self::Unavailable { excused },
         }
     }
 

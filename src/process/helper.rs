@@ -93,8 +93,10 @@ impl HelperProgram {
                     scope.spawn(move || self.call(&args.iter().map(String::as_str).collect::<Vec<_>>(), ""))
                 })
                 .collect();
-            let results: Vec<Result<(), String>> =
-                calls.into_iter().map(|call| call.join().unwrap_or_else(|_| Err("a call panicked".to_owned()))).collect();
+            let results: Vec<Result<(), String>> = calls
+                .into_iter()
+                .map(|call| call.join().unwrap_or_else(|_| Err("a call panicked".to_owned())))
+                .collect();
             results.into_iter().collect()
         })
     }

@@ -198,5 +198,8 @@ fn not_started(program: &OsStr, error: &io::Error) -> StartError {
         io::ErrorKind::ArgumentListTooLong => (126, "Its arguments and environment are too long for this system"),
         _ => (126, "Check that it is a program for this system; a script needs #! in its first line"),
     };
-    StartError { exit_code, what: format!("{program} could not be started: {}. {advice}.", sanitize(&error.to_string())) }
+    StartError {
+        exit_code,
+        what: format!("{program} could not be started: {}. {advice}.", sanitize(&error.to_string())),
+    }
 }

@@ -1,7 +1,7 @@
 //! A child process on Unix: its group, its signals, its end.
 
-use super::{Child, Command, CommandEnd};
 use super::signals::Signal;
+use super::{Child, Command, CommandEnd};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use std::io;
 use std::os::unix::process::CommandExt as _;

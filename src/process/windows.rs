@@ -1,7 +1,7 @@
 //! A child process on Windows: no groups, and no signals but the end. Ctrl-C reaches every process of a console by itself.
 
-use super::{Child, Command, CommandEnd};
 use super::signals::Signal;
+use super::{Child, Command, CommandEnd};
 use std::io;
 use std::time::Duration;
 

@@ -30,7 +30,12 @@ pub fn report(context: ReportContext<'_>, block: &Block, failure: BlockFailure<'
     let mut report = Report::new(Level::Error, format!("Blocked: {} ({})", context.name(), what_blocks(block)));
     report.lead.push(match &block.message {
         Some(message) => message.to_string(),
-        None => format!("The server answered {} without saying why.", block.status),
+        None if block.readable => format!("The server answered {} without saying why.", block.status),
+        None => format!(
+            "The server answered {}, and its message cannot be read. It may report another deployment in progress, so this \
+             one must not start.",
+            block.status
+        ),
     });
     if event.status.value.is_terminal() {
         let kind = event.event_type.word();
@@ -109,9 +114,9 @@ fn wait_outcome(block: &Block, failure: BlockFailure<'_>) -> Option<String> {
     let limit = format_limit(wait.limit.as_ref());
     let waited = wait.waited().map_or_else(String::new, |waited| format!(" Waited {}.", format_duration(waited)));
     match reason {
-        FailReason::Setting | FailReason::Stale(_) if waited.is_empty() => None,
+        FailReason::Setting | FailReason::Unreadable | FailReason::Stale(_) if waited.is_empty() => None,
         FailReason::Setting => Some(format!("The reason has changed, and {} is fail.{waited}", setting(block.kind))),
-        FailReason::Stale(_) => Some(waited.trim().to_owned()),
+        FailReason::Unreadable | FailReason::Stale(_) => Some(waited.trim().to_owned()),
         FailReason::BeyondDeadline => {
             Some(format!("Not waited for to its end: it lasts longer than may be waited ({limit}).{waited}"))
         }
@@ -132,7 +137,9 @@ pub fn what_blocks(block: &Block) -> String {
             _ => named("approval required"),
         },
         BlockKind::Soak => named("soak time"),
-        BlockKind::Flow if block.code.as_ref().is_some_and(|code| code.raw() == "FLOW_VIOLATION") => named("deployment flow"),
+        BlockKind::Flow if block.code.as_ref().is_some_and(|code| code.raw() == "FLOW_VIOLATION") => {
+            named("deployment flow")
+        }
         BlockKind::Flow => {
             block.rule().map_or_else(|| "a precondition is missing".to_owned(), |rule| format!("rule {rule}"))
         }
@@ -245,12 +252,7 @@ fn short(moment: Moment) -> String {
     formatted.split(" = ").next().unwrap_or_default().trim_end_matches(" (now)").to_owned()
 }
 
-fn next_steps(
-    context: ReportContext<'_>,
-    block: &Block,
-    now: Timestamp,
-    stale: Option<StaleConflict>,
-) -> Vec<String> {
+fn next_steps(context: ReportContext<'_>, block: &Block, now: Timestamp, stale: Option<StaleConflict>) -> Vec<String> {
     let details = &block.details;
     let event = context.event;
     let environment = &event.environment.as_ref().unwrap_or(&event.product).value;

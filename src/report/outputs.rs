@@ -216,7 +216,7 @@ fn gate_word(gate: Gate, delivery: &Delivery) -> Option<&'static str> {
 fn wait_result(end: &WaitEnd) -> Option<&'static str> {
     match end {
         WaitEnd::Answered => None,
-        WaitEnd::Blocked(FailReason::Setting | FailReason::Stale(_)) => Some("not_waited"),
+        WaitEnd::Blocked(FailReason::Setting | FailReason::Unreadable | FailReason::Stale(_)) => Some("not_waited"),
         WaitEnd::Blocked(FailReason::BeyondDeadline) => Some("too_far"),
         WaitEnd::Blocked(FailReason::DeadlineReached) => Some("timed_out"),
     }

@@ -15,10 +15,9 @@ pub fn line(progress: &Progress<'_>, already_happened: bool) -> String {
         BlockEnd::Passed(..) | BlockEnd::Unknown => String::new(),
     };
     let what = format!("{}{end}", what_blocks(progress.block));
-    let next = progress.next_poll.map_or_else(
-        || "checking now".to_owned(),
-        |next_poll| format!("next check in {}", format_duration(next_poll)),
-    );
+    let next = progress
+        .next_poll
+        .map_or_else(|| "checking now".to_owned(), |next_poll| format!("next check in {}", format_duration(next_poll)));
     let left = format_duration(progress.left);
     match progress.kind {
         ProgressKind::Begun => {

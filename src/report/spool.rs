@@ -40,7 +40,9 @@ pub fn not_removed(error: &str) -> String {
 /// An event that was set aside, or could not be.
 #[must_use]
 pub fn set_aside(what: &str, reason: &str, to: &Foreign, from: &Foreign) -> String {
-    format!("{what}: {reason}. It is set aside in {to}, and not tried again. To deliver it after all, move it back to {from}.")
+    format!(
+        "{what}: {reason}. It is set aside in {to}, and not tried again. To deliver it after all, move it back to {from}."
+    )
 }
 
 /// Events of another API key.

@@ -11,12 +11,7 @@ use reqwest::Url;
 
 /// The report of `unavailable`, after `requests` requests.
 #[must_use]
-pub fn report(
-    context: ReportContext<'_>,
-    unavailable: &Unavailable,
-    requests: u32,
-    severity: Severity<'_>,
-) -> Report {
+pub fn report(context: ReportContext<'_>, unavailable: &Unavailable, requests: u32, severity: Severity<'_>) -> Report {
     let attempts = if requests > 1 { format!(" ({requests} attempts)") } else { String::new() };
     let mut report = undelivered(context, &format!("{}{attempts}", summary(unavailable)), severity);
     if unavailable.may_be_recorded() {
@@ -124,12 +119,8 @@ pub fn advice(unavailable: &Unavailable) -> String {
             "If this network inspects TLS or the API has its own certificate authority, set ca_bundle (or SSL_CERT_FILE) to \
              that authority's PEM file"
         }
-        UnavailableCause::ProxyRefused => {
-            "Allow CONNECT to the API in the proxy, or add the API's host to NO_PROXY"
-        }
-        UnavailableCause::ProxyLogin => {
-            "Add them to HTTPS_PROXY or HTTP_PROXY (http://user:password@proxy:port)"
-        }
+        UnavailableCause::ProxyRefused => "Allow CONNECT to the API in the proxy, or add the API's host to NO_PROXY",
+        UnavailableCause::ProxyLogin => "Add them to HTTPS_PROXY or HTTP_PROXY (http://user:password@proxy:port)",
         UnavailableCause::ProxyAnswered(_) => "Allow the API in the proxy, or add the API's host to NO_PROXY",
         UnavailableCause::Server { status, .. } => server_advice(*status),
         UnavailableCause::NotTheApi(..) => {

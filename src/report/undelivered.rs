@@ -3,8 +3,8 @@
 use super::context::ReportContext;
 use super::layout::Report;
 use crate::model::message::Level;
-use crate::state::SpoolLocation;
 use crate::state::Retention;
+use crate::state::SpoolLocation;
 
 /// The consequence of an event that was not recorded.
 #[derive(Clone, Copy, Debug)]

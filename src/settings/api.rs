@@ -37,13 +37,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>)
     });
     let ca_bundle = resolver.optional("ca_bundle", &["ca_bundle"], None, "a path", |path| Some(PathBuf::from(path)));
     let config = || {
-        Some(ApiConfig {
-            url: url?,
-            key,
-            request_timeout: request_timeout?.value,
-            retries: retries?.value,
-            ca_bundle,
-        })
+        Some(ApiConfig { url: url?, key, request_timeout: request_timeout?.value, retries: retries?.value, ca_bundle })
     };
     (config(), ui_url)
 }

@@ -63,7 +63,9 @@ pub enum SettingError {
     )]
     StatusUnderRun(Source),
     /// A script and another command.
-    #[error("run (from {run}) and command (from {command}) are both set, and one call does one thing. Remove one of them.")]
+    #[error(
+        "run (from {run}) and command (from {command}) are both set, and one call does one thing. Remove one of them."
+    )]
     RunAndCommand { run: Source, command: Source },
     /// `finish` has a status that is no end.
     #[error(

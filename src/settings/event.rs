@@ -55,8 +55,7 @@ pub(super) fn resolve(
         EventType::Deployment => [deploy, build],
         EventType::Build => [build, deploy],
     };
-    let mut one_of =
-        |names: [&'static str; 2], detected: Option<&Detected>| resolver.text(names[0], &names, detected);
+    let mut one_of = |names: [&'static str; 2], detected: Option<&Detected>| resolver.text(names[0], &names, detected);
     let url = one_of(own("deploy_url", "build_url"), context.run_url.as_ref());
     let by = one_of(own("deployed_by", "built_by"), context.actor.as_ref());
     let by_email = one_of(own("deployed_by_email", "built_by_email"), context.actor_email.as_ref());
@@ -104,11 +103,7 @@ fn event_type(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<Eve
         Subcommand::TrackDeployment => (EventType::Deployment, "track deployment"),
         Subcommand::TrackBuild => (EventType::Build, "track build"),
         Subcommand::Run => (EventType::Deployment, "run"),
-        Subcommand::None
-        | Subcommand::Check { .. }
-        | Subcommand::Finish
-        | Subcommand::Flush
-        | Subcommand::Version => {
+        Subcommand::None | Subcommand::Check { .. } | Subcommand::Finish | Subcommand::Flush | Subcommand::Version => {
             let default = EventType::Deployment.word();
             let kind = resolver.with_default("event_type", default, "deployment or build", EventType::parse);
             return kind.map(|kind| kind.value);

@@ -160,9 +160,7 @@ pub fn resolve(
     let Resolver { resolved, errors: problems, warnings, redactor, .. } = resolver;
     let valid = problems.is_empty();
     let plan = match action {
-        Some(Action::Check { online }) => {
-            Plan::Check(CheckPlan { event: event.filter(|_| valid), api, online })
-        }
+        Some(Action::Check { online }) => Plan::Check(CheckPlan { event: event.filter(|_| valid), api, online }),
         Some(action) if valid => {
             let output_file = output_file.map(|path| path.value);
             let settings = || {
@@ -187,9 +185,7 @@ fn plan(
 ) -> Option<Plan> {
     let settings = settings?;
     Some(match action {
-        Action::Report { failure_fails_job } => {
-            Plan::Report(settings, ReportPlan { event: event?, failure_fails_job })
-        }
+        Action::Report { failure_fails_job } => Plan::Report(settings, ReportPlan { event: event?, failure_fails_job }),
         Action::Run => {
             let RunSettings { script, stop_timeout, keep_api_key } = run;
             let command = match line.words.as_slice() {

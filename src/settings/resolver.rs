@@ -50,8 +50,7 @@ impl<'a> Resolver<'a> {
         detected: Option<&Detected>,
     ) -> Option<Sourced<Foreign>> {
         let raw = self.sources.pick(names).cloned();
-        let value =
-            raw.map(|raw| Sourced { value: raw.value, source: raw.source }).or_else(|| from_detected(detected));
+        let value = raw.map(|raw| Sourced { value: raw.value, source: raw.source }).or_else(|| from_detected(detected));
         self.note(name, value.as_ref().map(|value| (value.value.clone(), value.source.clone())));
         value
     }
@@ -124,9 +123,7 @@ impl<'a> Resolver<'a> {
     /// Notes a resolved setting, for `check`.
     pub(super) fn note(&mut self, name: &'static str, value: Option<(Foreign, Source)>) {
         let setting = match value {
-            Some((value, source)) => {
-                ResolvedSetting { name, value: Some(clean_url(value.raw()).into()), source }
-            }
+            Some((value, source)) => ResolvedSetting { name, value: Some(clean_url(value.raw()).into()), source },
             None => ResolvedSetting { name, value: None, source: Source::Default },
         };
         self.resolved.push(setting);

@@ -37,7 +37,9 @@ impl Sources {
         let flags = line
             .flags
             .iter()
-            .filter_map(|(name, value)| Some(((*name).to_owned(), raw_value(value, Source::Flag(Setting::flag(name)))?)))
+            .filter_map(|(name, value)| {
+                Some(((*name).to_owned(), raw_value(value, Source::Flag(Setting::flag(name)))?))
+            })
             .collect();
         let inputs = if inputs { variables(env, INPUT) } else { Layer::new() };
         Self { layers: vec![flags, inputs, variables(env, OWN)] }
@@ -124,8 +126,9 @@ pub fn without_effect(line: &CommandLine, env: &Env) -> Vec<String> {
             continue;
         }
         if name == "config" {
-            warnings
-                .push(format!("{variable} is ignored: configuration files are not supported. Every setting has a variable."));
+            warnings.push(format!(
+                "{variable} is ignored: configuration files are not supported. Every setting has a variable."
+            ));
             continue;
         }
         let nearest =

@@ -37,9 +37,9 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, env: &Env, system: &System) -
         };
     }
     let default = default(env, system, temp_dir);
-    let shown = default.as_ref().map(|(path, _, source)| {
-        (path.display().to_string().into(), Source::Detected((*source).to_owned()))
-    });
+    let shown = default
+        .as_ref()
+        .map(|(path, _, source)| (path.display().to_string().into(), Source::Detected((*source).to_owned())));
     resolver.note("spool_dir", shown);
     default.map_or(SpoolConfig::Unknown, |(path, retention, _)| SpoolConfig::Directory(path, retention))
 }

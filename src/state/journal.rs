@@ -66,12 +66,8 @@ impl Journal {
     /// [`FileError`] if it cannot be written.
     pub fn add(&self, payload: Map<String, Value>, started_at: Timestamp) -> Result<JournalEntry, FileError> {
         self.folder.remove_where(|name| *name < *name_of(started_at - MAX_AGE))?;
-        let deployment = OpenDeployment {
-            job: self.job.clone(),
-            started_at: rfc3339(started_at),
-            start: StartState::Sent,
-            payload,
-        };
+        let deployment =
+            OpenDeployment { job: self.job.clone(), started_at: rfc3339(started_at), start: StartState::Sent, payload };
         let name = format!("{}-{}-{}.json", name_of(started_at), self.job_tag(), uuid::Uuid::new_v4());
         let lock = self.folder.try_lock(&lock_of(&name))?;
         self.folder.write(&name, &deployment, Durability::Process)?;
@@ -126,10 +122,7 @@ impl Journal {
         })
     }
 
-    fn entries(
-        &self,
-        wanted: impl Fn(&OpenDeployment) -> bool,
-    ) -> Result<(Vec<JournalEntry>, usize), FileError> {
+    fn entries(&self, wanted: impl Fn(&OpenDeployment) -> bool) -> Result<(Vec<JournalEntry>, usize), FileError> {
         let (mut free, mut busy) = (Vec::new(), 0);
         let tag = self.job_tag();
         // Files of other jobs are not read.
@@ -210,7 +203,10 @@ mod tests {
         drop(again);
         let (open, _) = journal.open().unwrap();
         assert_eq!(open.len(), 1);
-        assert_eq!((open[0].deployment.start, open[0].deployment.started_at.as_str()), (StartState::Recorded, "2025-10-28T15:05:00Z"));
+        assert_eq!(
+            (open[0].deployment.start, open[0].deployment.started_at.as_str()),
+            (StartState::Recorded, "2025-10-28T15:05:00Z")
+        );
     }
 
     #[test]

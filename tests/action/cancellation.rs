@@ -65,7 +65,10 @@ fn script_that_exits_on_sigint_is_reported_as_aborted() {
     let cancelled = step.cancel();
     assert_eq!(step.sent_statuses(), ["started", "aborted"], "{:?}", cancelled.result);
     assert_eq!(cancelled.result.code, 130);
-    assert_eq!((&*cancelled.result.outputs["deployment_status"], &*cancelled.result.outputs["exit_code"]), ("aborted", "130"));
+    assert_eq!(
+        (&*cancelled.result.outputs["deployment_status"], &*cancelled.result.outputs["exit_code"]),
+        ("aborted", "130")
+    );
     assert!(cancelled.elapsed < SIGTERM_DELAY, "{:?}", cancelled.elapsed);
 }
 

@@ -181,11 +181,7 @@ fn finish_closes_a_killed_run() {
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
     // While the run is alive, it reports the end of its deployment itself.
     let run = job.run_with(["finish", "--status", "failed"]);
-    assert!(
-        run.stdout.contains("another versioner process of this job still handles them: 1"),
-        "{}",
-        run.all()
-    );
+    assert!(run.stdout.contains("another versioner process of this job still handles them: 1"), "{}", run.all());
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);

@@ -1,7 +1,7 @@
 //! How `sem-context` is called.
 
-use crate::process::recording::Recorder;
 use super::*;
+use crate::process::recording::Recorder;
 use proptest::prelude::*;
 
 proptest! {

@@ -3,8 +3,8 @@
 use super::{RunFixture, SystemFixture, systems};
 use crate::support::Versioner;
 use std::fmt::Write as _;
-use versioner_action::internals::{Context, System};
 use versioner_action::Env;
+use versioner_action::internals::{Context, System};
 use versioner_sandbox::Sandbox;
 
 /// The detected values, one per line with the variable that each comes from.

@@ -3,8 +3,8 @@
 use super::hosted::{AZURE, BITBUCKET, BUILDKITE, CIRCLECI, GITLAB, TEAMCITY, TRAVIS};
 use super::{HEAD, Variables};
 use crate::support::SHA;
-use versioner_action::internals::{Context, Detected, System};
 use versioner_action::Env;
+use versioner_action::internals::{Context, Detected, System};
 
 fn context(variables: &[(&str, &str)], changes: &[(&str, &str)]) -> (&'static System, Context) {
     let env: Env = variables.iter().chain(changes).copied().collect();
