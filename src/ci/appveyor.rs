@@ -4,7 +4,7 @@
 //! variables" and "Build Worker API").
 
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use super::{Context, Detected, System, first, link, plain::Plain, variables};
+use super::{Context, Detected, System, first, link, output_variables, plain::Plain};
 use crate::env::Env;
 use crate::model::message::Level;
 use crate::process::HelperProgram;
@@ -49,20 +49,21 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     let branches = ["APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"];
-    context.take_refs(env, &branches, &["APPVEYOR_REPO_TAG_NAME"]);
+    context.set_refs(env, &branches, &["APPVEYOR_REPO_TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }
 
 fn run_url(env: &Env) -> Option<Detected> {
-    let server = link(env, &["APPVEYOR_URL"]).map_or_else(|| "https://ci.appveyor.com".to_owned(), |found| found.value);
+    let server = link(env, &["APPVEYOR_URL"]);
+    let server = server.as_ref().map_or("https://ci.appveyor.com", Detected::raw);
     let build = env.get("APPVEYOR_BUILD_ID")?.trim();
     let project = match (env.get("APPVEYOR_ACCOUNT_NAME"), env.get("APPVEYOR_PROJECT_SLUG")) {
         (Some(account), Some(slug)) => format!("{}/{}", account.trim(), slug.trim()),
         _ => env.get("APPVEYOR_REPO_NAME")?.trim().to_owned(),
     };
     let value = format!("{}/project/{project}/builds/{build}", server.trim_end_matches('/'));
-    Some(Detected { value, from: "APPVEYOR_URL, APPVEYOR_PROJECT_SLUG and APPVEYOR_BUILD_ID".to_owned() })
+    Some(Detected::new(value, "APPVEYOR_URL, APPVEYOR_PROJECT_SLUG and APPVEYOR_BUILD_ID"))
 }
 
 /// Plain text, and what the program `appveyor` takes: messages on the build's page, and variables.
@@ -107,9 +108,9 @@ impl Surface for AppVeyor {
             return Ok(String::new());
         };
         let place = "the build's variables (plain lines that look like no option, at most 20 KB)";
-        let (taken, line) = variables::sort_out(outputs, place, |_, value| {
+        let (taken, line) = output_variables::select(outputs, place, |_, value| {
             let is_option = value.is_empty() || value.starts_with(['-', '/', '@']);
-            variables::is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
+            output_variables::is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
         });
         agent.call_for_each(&taken, |name, value| {
             ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec()

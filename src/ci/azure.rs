@@ -4,9 +4,10 @@
 //! and "Logging commands"; the agent's own parser (microsoft/azure-pipelines-agent, `Command.cs`,
 //! `CommandStringConvertor.cs`, `TaskCommandExtension.cs`).
 
+use super::output_variables::{fits_environment, select};
 use super::plain::Plain;
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
+use super::{Context, Detected, System, equals, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
 use crate::text;
@@ -36,7 +37,7 @@ fn context(env: &Env) -> Context {
     // In a release, the build's person is whoever built the artifact, not whoever deploys it.
     let deployer = ["RELEASE_DEPLOYMENT_REQUESTEDFOR", "BUILD_REQUESTEDFOR"];
     let email = match first(env, &deployer) {
-        Some(found) if found.from == deployer[0] => "RELEASE_DEPLOYMENT_REQUESTEDFOREMAIL",
+        Some(found) if found.source == deployer[0] => "RELEASE_DEPLOYMENT_REQUESTEDFOREMAIL",
         _ => "BUILD_REQUESTEDFOREMAIL",
     };
     let remotes = ["SYSTEM_PULLREQUEST_SOURCEREPOSITORYURI", "BUILD_REPOSITORY_URI"];
@@ -53,14 +54,11 @@ fn context(env: &Env) -> Context {
         actor: first(env, &deployer),
         actor_email: first(env, &[email]),
         actor_name: first(env, &deployer),
-        manual_trigger: env
-            .get("BUILD_REASON")
-            .filter(|reason| *reason == "Manual")
-            .map(|_| "BUILD_REASON=Manual".to_owned()),
+        manual_trigger: equals(env, "BUILD_REASON", "Manual"),
         ..Context::default()
     };
     // BUILD_SOURCEBRANCHNAME is the last part alone: "one" of "feature/one".
-    context.take_refs(env, &["SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH", "BUILD_SOURCEBRANCHNAME"], &[]);
+    context.set_refs(env, &["SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH", "BUILD_SOURCEBRANCHNAME"], &[]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -76,11 +74,11 @@ fn run_url(env: &Env) -> Option<Detected> {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-");
     let value = format!(
         "{}/{}/_build/results?buildId={}",
-        server.value.trim_end_matches('/'),
-        encoded(&project.value),
-        encoded(&build.value)
+        server.raw().trim_end_matches('/'),
+        encoded(project.raw()),
+        encoded(build.raw())
     );
-    Some(Detected { value, from: format!("{}, {} and BUILD_BUILDID", server.from, project.from) })
+    Some(Detected::new(value, format!("{}, {} and BUILD_BUILDID", server.source, project.source)))
 }
 
 /// Azure's surfaces: logging commands on stdout.
@@ -97,11 +95,8 @@ impl Surface for Azure {
         let properties = match level {
             Level::Error => "type=error",
             Level::Warning => "type=warning",
-            // There is no third type. Plain text is searched for commands anywhere in a line.
-            Level::Notice => {
-                let lines: Vec<String> = message.lines().map(text::sanitize).collect();
-                return Plain.annotation(level, &text::sanitize(title), &lines.join("\n"));
-            }
+            // There is no type for notices.
+            Level::Notice => return Plain.annotation(level, title, message),
         };
         let head = format!("##vso[task.logissue {properties};]");
         let room = LARGEST_ANNOTATION - head.len();
@@ -138,7 +133,7 @@ impl Surface for Azure {
     }
 
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let (taken, mut lines) = variables::sort_out(outputs, "the variables", |_, value| fits_environment(value));
+        let (taken, mut lines) = select(outputs, "the variables", |_, value| fits_environment(value));
         for (name, value) in taken {
             let value = escape(value);
             // Once for the later steps of this job, and once for other jobs, which read it by the step's name.

@@ -3,9 +3,9 @@
 //! Owns: its variables, and the file of variables for later steps. Its job page shows the log alone. Sources: Bitbucket
 //! documentation, "Variables and secrets" and "Variable sharing".
 
+use super::output_variables::{File, fits_environment};
 use super::surface::Surface;
-use super::variables::File;
-use super::{Context, Detected, System, first, fits_environment, repository_of_remote};
+use super::{Context, Detected, System, first, repository_of_remote};
 use crate::env::Env;
 
 /// Bitbucket Pipelines.
@@ -40,7 +40,7 @@ fn context(env: &Env) -> Context {
         actor: first(env, &["BITBUCKET_STEP_TRIGGERER_UUID"]),
         ..Context::default()
     };
-    context.take_refs(env, &["BITBUCKET_BRANCH"], &["BITBUCKET_TAG"]);
+    context.set_refs(env, &["BITBUCKET_BRANCH"], &["BITBUCKET_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -49,7 +49,7 @@ fn run_url(env: &Env) -> Option<Detected> {
     let repository = env.get("BITBUCKET_REPO_FULL_NAME")?.trim();
     let number = env.get("BITBUCKET_BUILD_NUMBER")?.trim();
     let value = format!("https://bitbucket.org/{repository}/addon/pipelines/home#!/results/{number}");
-    Some(Detected { value, from: "BITBUCKET_REPO_FULL_NAME and BITBUCKET_BUILD_NUMBER".to_owned() })
+    Some(Detected::new(value, "BITBUCKET_REPO_FULL_NAME and BITBUCKET_BUILD_NUMBER"))
 }
 
 /// Bitbucket's surfaces: plain text, and variables for later steps.

@@ -4,8 +4,9 @@
 //! Sources: Buildkite documentation, "Environment variables", "Managing log output", "buildkite-agent annotate" and
 //! "buildkite-agent meta-data".
 
+use super::output_variables::{fits_environment, select};
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
+use super::{Context, Detected, System, equals, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
 use crate::process::HelperProgram;
@@ -45,7 +46,7 @@ fn context(env: &Env) -> Context {
     let mut context = Context {
         repository: repository_of_remote(env, &["BUILDKITE_REPO"]),
         // A build that somebody starts by hand is of "HEAD" until the agent has checked out.
-        sha: first(env, &["BUILDKITE_COMMIT"]).filter(|sha| sha.value != "HEAD"),
+        sha: first(env, &["BUILDKITE_COMMIT"]).filter(|sha| sha.raw() != "HEAD"),
         build_number: first(env, &["BUILDKITE_BUILD_NUMBER"]),
         invoke_id: first(env, &["BUILDKITE_BUILD_ID"]),
         run_url: link(env, &["BUILDKITE_BUILD_URL"]),
@@ -53,13 +54,10 @@ fn context(env: &Env) -> Context {
         actor_email: person.and_then(|(_, email)| first(env, &[email])),
         actor_name: name,
         job_timeout: job_timeout(env),
-        manual_trigger: env
-            .get("BUILDKITE_SOURCE")
-            .filter(|source| *source == "ui")
-            .map(|_| "BUILDKITE_SOURCE=ui".to_owned()),
+        manual_trigger: equals(env, "BUILDKITE_SOURCE", "ui"),
         ..Context::default()
     };
-    context.take_refs(env, &["BUILDKITE_BRANCH"], &["BUILDKITE_TAG"]);
+    context.set_refs(env, &["BUILDKITE_BRANCH"], &["BUILDKITE_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -67,8 +65,8 @@ fn context(env: &Env) -> Context {
 /// The job's limit, which Buildkite tells in minutes, or as "false".
 fn job_timeout(env: &Env) -> Option<Detected> {
     let found = first(env, &["BUILDKITE_TIMEOUT"])?;
-    let minutes: u32 = found.value.parse().ok().filter(|minutes| *minutes > 0)?;
-    Some(Detected { value: (u64::from(minutes) * 60).to_string(), ..found })
+    let minutes: u32 = found.raw().parse().ok().filter(|minutes| *minutes > 0)?;
+    Some(found.with_value((u64::from(minutes) * 60).to_string()))
 }
 
 /// Buildkite's surfaces: a header in the log, and what the agent takes.
@@ -97,9 +95,9 @@ impl Surface for Buildkite {
     fn annotation(&self, level: Level, title: &str, message: &str) -> String {
         // "+++" opens a group of the log, expanded. A notice is no more than lines in the group it falls into.
         let group = if level == Level::Notice { "" } else { "+++ " };
-        let title = text::truncate(&text::sanitize(title), 300, "…", char::len_utf8);
+        let title = text::truncate(title, 300, "…", char::len_utf8);
         let head = format!("{group}{}: {title}\n", level.word());
-        let lines: Vec<String> = message.lines().map(text::sanitize).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = message.lines().filter(|line| !line.is_empty()).collect();
         let cost = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
         let body = text::truncate(&lines.join("\n"), LARGEST_ANNOTATION - head.len() - INDENT.len() - 1, CUT, cost);
         let body: String = body.lines().map(|line| format!("{INDENT}{line}\n")).collect();
@@ -137,7 +135,7 @@ impl Surface for Buildkite {
         };
         // The agent looks for flags among all arguments.
         let fits = |_: &str, value: &str| fits_environment(value) && !value.starts_with('-');
-        let (taken, line) = variables::sort_out(outputs, "the meta-data", fits);
+        let (taken, line) = select(outputs, "the meta-data", fits);
         agent.call_for_each(&taken, |name, value| ["meta-data", "set", name, value].map(str::to_owned).into())?;
         Ok(line)
     }

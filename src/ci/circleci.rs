@@ -3,9 +3,9 @@
 //! Owns: its variables, and `$BASH_ENV`, which later steps of the job source. Sources: CircleCI documentation, "Project
 //! values and variables" and "Set an environment variable in a shell command".
 
+use super::output_variables::{File, fits_environment};
 use super::surface::Surface;
-use super::variables::File;
-use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote};
+use super::{Context, Detected, System, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::text;
 
@@ -35,7 +35,7 @@ fn context(env: &Env) -> Context {
         actor: first(env, &["CIRCLE_USERNAME"]),
         ..Context::default()
     };
-    context.take_refs(env, &["CIRCLE_BRANCH"], &["CIRCLE_TAG"]);
+    context.set_refs(env, &["CIRCLE_BRANCH"], &["CIRCLE_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -44,8 +44,8 @@ fn context(env: &Env) -> Context {
 fn repository(env: &Env) -> Option<Detected> {
     let name = first(env, &["CIRCLE_PROJECT_REPONAME"]);
     if let (Some(owner), Some(name)) = (env.get("CIRCLE_PROJECT_USERNAME"), &name) {
-        let value = format!("{}/{}", owner.trim(), name.value);
-        return Some(Detected { value, from: "CIRCLE_PROJECT_USERNAME and CIRCLE_PROJECT_REPONAME".to_owned() });
+        let value = format!("{}/{}", owner.trim(), name.raw());
+        return Some(Detected::new(value, "CIRCLE_PROJECT_USERNAME and CIRCLE_PROJECT_REPONAME"));
     }
     repository_of_remote(env, &["CIRCLE_REPOSITORY_URL"]).or(name)
 }

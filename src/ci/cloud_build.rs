@@ -4,8 +4,8 @@
 //! output. Sources: Cloud Build documentation, "Substituting variable values" and the API's `Build.Results`. A step
 //! that is handed nothing has only `BUILDER_OUTPUT`.
 
+use super::output_variables::{self, File};
 use super::surface::Surface;
-use super::variables::{self, File};
 use super::{Context, Detected, System, first, repository_of_remote};
 use crate::env::Env;
 use crate::text::quote_shell;
@@ -38,7 +38,7 @@ fn context(env: &Env) -> Context {
         run_url: run_url(env),
         ..Context::default()
     };
-    context.take_refs(env, &["_HEAD_BRANCH", "BRANCH_NAME"], &["TAG_NAME"]);
+    context.set_refs(env, &["_HEAD_BRANCH", "BRANCH_NAME"], &["TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -52,7 +52,7 @@ fn run_url(env: &Env) -> Option<Detected> {
     };
     let project = env.get("PROJECT_ID").map_or_else(String::new, |project| format!("?project={}", project.trim()));
     let value = format!("https://console.cloud.google.com/cloud-build/builds{region}/{id}{project}");
-    Some(Detected { value, from: "LOCATION, BUILD_ID and PROJECT_ID".to_owned() })
+    Some(Detected::new(value, "LOCATION, BUILD_ID and PROJECT_ID"))
 }
 
 /// Plain text, and the file whose text the API gives back as the step's output.
@@ -77,7 +77,7 @@ impl Surface for CloudBuild {
         self.output.take(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
             let line = format!("{name}={}", quote_shell(value));
             let with_it = size.saturating_add(line.len() + 1);
-            let fits = variables::is_plain_line(value) && with_it <= LARGEST_OUTPUT;
+            let fits = output_variables::is_plain_line(value) && with_it <= LARGEST_OUTPUT;
             fits.then(|| {
                 size = with_it;
                 line

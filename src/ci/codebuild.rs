@@ -5,7 +5,7 @@
 
 use super::plain::Plain;
 use super::remote::Ref;
-use super::{Context, Detected, System, epoch, first, link, repository_of_remote};
+use super::{Context, Detected, System, first, link, repository_of_remote, unix_time};
 use crate::env::Env;
 
 /// AWS CodeBuild.
@@ -38,20 +38,20 @@ fn context(env: &Env) -> Context {
         repository: repository_of_remote(env, &["CODEBUILD_SOURCE_REPO_URL"]),
         // Of sources outside git these name another kind of version.
         sha: first(env, &["CODEBUILD_RESOLVED_SOURCE_VERSION"])
-            .filter(|version| is_commit(&version.value))
-            .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).filter(|version| is_commit(&version.value))),
+            .filter(|version| is_commit(version.raw()))
+            .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).filter(|version| is_commit(version.raw()))),
         build_number: first(env, &["CODEBUILD_BUILD_NUMBER"]),
         invoke_id: first(env, &["CODEBUILD_BUILD_ID"]).or_else(|| id_of_arn(env)),
         run_url: link(env, &["CODEBUILD_PUBLIC_BUILD_URL"]).or_else(|| console_url(env)),
-        manual_trigger: person.as_ref().map(|person| person.from.clone()),
+        manual_trigger: person.as_ref().map(|person| person.source.clone()),
         actor: person.or_else(|| first(env, &["CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID"])),
-        started_at: epoch::time(env, &["CODEBUILD_START_TIME"]),
+        started_at: unix_time::time(env, &["CODEBUILD_START_TIME"]),
         ..Context::default()
     };
     let found = first(env, &["CODEBUILD_WEBHOOK_HEAD_REF"])
         .or_else(|| first(env, &["CODEBUILD_WEBHOOK_TRIGGER"]).and_then(of_trigger))
         .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).and_then(of_version));
-    context.take_ref(found);
+    context.set_ref(found);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -59,11 +59,12 @@ fn context(env: &Env) -> Context {
 /// The person in what started a build: a user of the account, or of a role that somebody has signed in to. Whatever else has a
 /// slash is a program: `codepipeline/NAME`, `rule/NAME`, `ROLE/SESSION`.
 fn person(initiator: Detected) -> Option<Detected> {
-    let name = match initiator.value.split_once('/') {
+    let name = match initiator.raw().split_once('/') {
         Some((role, user)) => role.starts_with(SIGNED_IN).then_some(user),
-        None => Some(initiator.value.as_str()).filter(|name| !NO_PERSON.contains(name)),
+        None => Some(initiator.raw()).filter(|name| !NO_PERSON.contains(name)),
     };
-    Some(Detected { value: name.filter(|name| !name.is_empty())?.to_owned(), from: initiator.from })
+    let name = name.filter(|name| !name.is_empty())?.to_owned();
+    Some(initiator.with_value(name))
 }
 
 fn is_commit(version: &str) -> bool {
@@ -72,21 +73,21 @@ fn is_commit(version: &str) -> bool {
 
 /// The ref in `branch/NAME` and `tag/NAME`; a pull request, `pr/7`, tells none.
 fn of_trigger(trigger: Detected) -> Option<Detected> {
-    let (kind, name) = trigger.value.split_once('/')?;
+    let (kind, name) = trigger.raw().split_once('/')?;
     let value = match kind {
         "branch" => format!("refs/heads/{name}"),
         "tag" => format!("refs/tags/{name}"),
         _ => return None,
     };
-    Some(Detected { value, ..trigger })
+    Some(trigger.with_value(value))
 }
 
 /// The ref in what somebody asked to build, if it is one: not a commit, a pull request, nor the ARN of an artifact.
 fn of_version(version: Detected) -> Option<Detected> {
-    let name = version.value.split("^{").next().unwrap_or_default();
-    let is_ref = !name.is_empty() && !name.starts_with("pr/") && !name.contains(':') && !is_commit(name);
-    let (Ref::Branch(short) | Ref::Tag(short)) = Ref::read(name);
-    (is_ref && !short.is_empty()).then(|| Detected { value: name.to_owned(), from: version.from })
+    let name = version.raw().split("^{").next().unwrap_or_default().to_owned();
+    let is_ref = !name.is_empty() && !name.starts_with("pr/") && !name.contains(':') && !is_commit(&name);
+    let (Ref::Branch(short) | Ref::Tag(short)) = Ref::parse(&name);
+    (is_ref && !short.is_empty()).then(|| version.with_value(name))
 }
 
 /// Partition, region and id of the build in its ARN: `arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:UUID`.
@@ -99,12 +100,12 @@ fn parts_of_arn(env: &Env) -> Option<(&str, &str, &str)> {
 
 fn id_of_arn(env: &Env) -> Option<Detected> {
     let (_, _, id) = parts_of_arn(env)?;
-    Some(Detected { value: id.to_owned(), from: "CODEBUILD_BUILD_ARN".to_owned() })
+    Some(Detected::new(id, "CODEBUILD_BUILD_ARN"))
 }
 
 /// The build's page in the AWS console of its partition.
 fn console_url(env: &Env) -> Option<Detected> {
-    let ((partition, region, id), from) = match parts_of_arn(env) {
+    let ((partition, region, id), source) = match parts_of_arn(env) {
         Some(parts) => (parts, "CODEBUILD_BUILD_ARN"),
         None => {
             let parts = ("aws", env.get("AWS_REGION")?.trim(), env.get("CODEBUILD_BUILD_ID")?.trim());
@@ -117,7 +118,7 @@ fn console_url(env: &Env) -> Option<Detected> {
         _ => "console.aws.amazon.com",
     };
     let value = format!("https://{host}/codebuild/home?region={region}#/builds/{id}/view/new");
-    Some(Detected { value, from: from.to_owned() })
+    Some(Detected::new(value, source))
 }
 
 #[cfg(test)]
@@ -126,9 +127,7 @@ mod tests {
 
     #[test]
     fn a_person_is_told_from_a_program() {
-        let of = |initiator: &str| {
-            person(Detected { value: initiator.to_owned(), from: String::new() }).map(|person| person.value)
-        };
+        let of = |initiator: &str| person(Detected::new(initiator, "")).map(|person| person.raw().to_owned());
         assert_eq!(of("mona").as_deref(), Some("mona"));
         assert_eq!(
             of("AWSReservedSSO_Deployers_0123456789abcdef/mona@example.org").as_deref(),

@@ -4,7 +4,7 @@
 //! The program is there in freestyle steps; elsewhere nothing is handed on.
 
 use super::surface::Surface;
-use super::{Context, Detected, System, epoch, first, link, variables};
+use super::{Context, Detected, System, equals, first, link, output_variables, unix_time};
 use crate::env::Env;
 use crate::process::HelperProgram;
 
@@ -33,15 +33,12 @@ fn context(env: &Env) -> Context {
         invoke_id: first(env, &["CF_BUILD_ID"]),
         run_url: link(env, &["CF_BUILD_URL"]),
         actor: first(env, &["CF_BUILD_INITIATOR", "CF_COMMIT_AUTHOR"]),
-        started_at: epoch::time(env, &["CF_BUILD_TIMESTAMP"]),
-        manual_trigger: env
-            .get("CF_BUILD_TRIGGER")
-            .filter(|trigger| *trigger == "build")
-            .map(|_| "CF_BUILD_TRIGGER=build".to_owned()),
+        started_at: unix_time::time(env, &["CF_BUILD_TIMESTAMP"]),
+        manual_trigger: equals(env, "CF_BUILD_TRIGGER", "build"),
         ..Context::default()
     };
     // A branch or a tag, and often without a sign which; of a pull request, its source.
-    context.take_refs(env, &["CF_BRANCH"], &[]);
+    context.set_refs(env, &["CF_BRANCH"], &[]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -49,10 +46,10 @@ fn context(env: &Env) -> Context {
 fn repository(env: &Env) -> Option<Detected> {
     let name = first(env, &["CF_REPO_NAME"])?;
     let value = match env.get("CF_REPO_OWNER") {
-        Some(owner) if !name.value.contains('/') => format!("{}/{}", owner.trim(), name.value),
-        _ => name.value,
+        Some(owner) if !name.raw().contains('/') => format!("{}/{}", owner.trim(), name.raw()),
+        _ => name.raw().to_owned(),
     };
-    Some(Detected { value, from: "CF_REPO_OWNER and CF_REPO_NAME".to_owned() })
+    Some(Detected::new(value, "CF_REPO_OWNER and CF_REPO_NAME"))
 }
 
 /// Plain text, and `cf_export`.
@@ -68,8 +65,8 @@ impl Surface for Codefresh {
         let Some(export) = &self.export else {
             return Ok(String::new());
         };
-        let (taken, line) = variables::sort_out(outputs, "cf_export (plain lines, at most 20 KB)", |_, value| {
-            variables::is_plain_line(value) && value.len() <= LARGEST_VALUE
+        let (taken, line) = output_variables::select(outputs, "cf_export (plain lines, at most 20 KB)", |_, value| {
+            output_variables::is_plain_line(value) && value.len() <= LARGEST_VALUE
         });
         let pairs: Vec<String> = taken.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !pairs.is_empty() {

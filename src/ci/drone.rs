@@ -4,7 +4,7 @@
 //! steps but files.
 
 use super::plain::Plain;
-use super::{Context, System, epoch, first, link, repository_of_remote};
+use super::{Context, System, first, link, repository_of_remote, unix_time};
 use crate::env::Env;
 
 /// Drone.
@@ -34,15 +34,14 @@ fn context(env: &Env) -> Context {
     // There is no other id: it is unique within the repository.
     context.invoke_id = context.build_number.clone();
     context.environment = first(env, &["DRONE_DEPLOY_TO"]);
-    context.started_at = epoch::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
+    context.started_at = unix_time::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
     let event = first(env, &["DRONE_BUILD_EVENT"]);
-    context.manual_trigger = event
-        .filter(|event| MANUAL.contains(&event.value.as_str()))
-        .map(|event| format!("DRONE_BUILD_EVENT={}", event.value));
+    context.manual_trigger =
+        event.filter(|event| MANUAL.contains(&event.raw())).map(|event| format!("DRONE_BUILD_EVENT={}", event.value));
     // `@hook` and `@cron` are no persons; behind a hook is whoever pushed, of whom the author is all that is told.
     match first(env, &["DRONE_BUILD_TRIGGER"]) {
-        Some(trigger) if !trigger.value.starts_with('@') => context.actor = Some(trigger),
-        Some(trigger) if trigger.value != "@hook" => {}
+        Some(trigger) if !trigger.raw().starts_with('@') => context.actor = Some(trigger),
+        Some(trigger) if trigger.raw() != "@hook" => {}
         _ => context.actor = first(env, &["DRONE_COMMIT_AUTHOR"]),
     }
     add_author(&mut context, env);
@@ -63,13 +62,13 @@ pub(super) fn source(env: &Env) -> Context {
     // On a pull request DRONE_BRANCH is its target.
     let branches = ["DRONE_SOURCE_BRANCH", "DRONE_BRANCH", "DRONE_COMMIT_BRANCH"];
     let branches = if is_pull_request { &branches[..] } else { &branches[1..] };
-    context.take_refs(env, branches, &["DRONE_TAG"]);
+    context.set_refs(env, branches, &["DRONE_TAG"]);
     context
 }
 
 /// E-mail and name of the author, if the author is the actor.
 pub(super) fn add_author(context: &mut Context, env: &Env) {
-    let is_author = context.actor.as_ref().is_some_and(|actor| env.get("DRONE_COMMIT_AUTHOR") == Some(&actor.value));
+    let is_author = context.actor.as_ref().is_some_and(|actor| env.get("DRONE_COMMIT_AUTHOR") == Some(actor.raw()));
     if is_author {
         context.actor_email = first(env, &["DRONE_COMMIT_AUTHOR_EMAIL"]);
         context.actor_name = first(env, &["DRONE_COMMIT_AUTHOR_NAME"]);

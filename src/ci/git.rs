@@ -25,7 +25,7 @@ impl Checkout {
         // A linked worktree has its own HEAD; refs and configuration are those of the main one.
         let common = read(&git_dir.join("commondir")).map_or_else(|| git_dir.clone(), |path| git_dir.join(path.trim()));
         let head = read(&git_dir.join("HEAD"))?;
-        let found = |value: String, what: &str| Detected { value, from: format!("the git checkout's {what}") };
+        let found = |value: String, what: &str| Detected::new(value, format!("the git checkout's {what}"));
         let (sha, branch) = match head.trim().strip_prefix("ref:").map(str::trim) {
             Some(name) => (resolve(&git_dir, &common, name), name.strip_prefix("refs/heads/").map(str::to_owned)),
             None => (Some(head.trim().to_owned()), None),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn facts(checkout: Checkout) -> [Option<String>; 3] {
-        [checkout.sha, checkout.branch, checkout.repository].map(|found| found.map(|found| found.value))
+        [checkout.sha, checkout.branch, checkout.repository].map(|found| found.map(|found| found.raw().to_owned()))
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
 
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use super::{Context, Detected, System, first, link};
+use super::{Context, Detected, System, equals, first, link};
 use crate::env::Env;
 use crate::files::append;
 use crate::model::message::{Level, Summary};
@@ -44,8 +44,7 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
     let event = read_event(env);
     let from_event = |pointer: &str| {
         let value = event.pointer(pointer)?.as_str()?.trim();
-        (!value.is_empty())
-            .then(|| Detected { value: value.to_owned(), from: format!("GITHUB_EVENT_PATH ({pointer})") })
+        (!value.is_empty()).then(|| Detected::new(value, format!("GITHUB_EVENT_PATH ({pointer})")))
     };
     let mut context = Context {
         repository: first(env, &["GITHUB_REPOSITORY"]),
@@ -55,15 +54,12 @@ pub(super) fn context_with(env: &Env, run: &'static str) -> Context {
         invoke_id: first(env, &["GITHUB_RUN_ID"]),
         run_url: run_url(env, run),
         actor: first(env, &["GITHUB_ACTOR"]),
-        manual_trigger: env
-            .get("GITHUB_EVENT_NAME")
-            .filter(|event| *event == "workflow_dispatch")
-            .map(|_| "GITHUB_EVENT_NAME=workflow_dispatch".to_owned()),
+        manual_trigger: equals(env, "GITHUB_EVENT_NAME", "workflow_dispatch"),
         ..Context::default()
     };
     // Of a pull request GITHUB_REF is the merge; GITHUB_HEAD_REF is where it comes from.
-    context.take_refs(env, &["GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"], &[]);
-    let same_actor = |login: &str| context.actor.as_ref().is_some_and(|actor| actor.value == login);
+    context.set_refs(env, &["GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"], &[]);
+    let same_actor = |login: &str| context.actor.as_ref().is_some_and(|actor| actor.raw() == login);
     if event.pointer("/pusher/name").and_then(Value::as_str).is_some_and(same_actor) {
         context.actor_email = from_event("/pusher/email");
     }
@@ -75,8 +71,8 @@ fn run_url(env: &Env, run: &'static str) -> Option<Detected> {
     let server = link(env, &["GITHUB_SERVER_URL"])?;
     let repository = env.get("GITHUB_REPOSITORY")?;
     let number = env.get(run)?;
-    let value = format!("{}/{repository}/actions/runs/{number}", server.value.trim_end_matches('/'));
-    Some(Detected { value, from: format!("GITHUB_SERVER_URL, GITHUB_REPOSITORY and {run}") })
+    let value = format!("{}/{repository}/actions/runs/{number}", server.raw().trim_end_matches('/'));
+    Some(Detected::new(value, format!("GITHUB_SERVER_URL, GITHUB_REPOSITORY and {run}")))
 }
 
 /// The webhook payload of the run, or null where there is none that can be read.

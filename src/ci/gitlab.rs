@@ -5,8 +5,9 @@
 //! CI/CD variables reference", "Job logs" and "GitLab CI/CD artifacts reports types"; GitLab's `ansi2json/converter.rb`
 //! and `parse_dotenv_artifact_service.rb`.
 
+use super::output_variables::{fits_environment, select};
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use super::{Context, Detected, System, first, fits_environment, link, repository_of_remote, variables};
+use super::{Context, Detected, System, equals, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::message::{Level, Summary};
@@ -52,14 +53,11 @@ fn context(env: &Env) -> Context {
         actor_name: first(env, &["GITLAB_USER_NAME"]),
         started_at: first(env, &["CI_JOB_STARTED_AT"]),
         job_timeout: first(env, &["CI_JOB_TIMEOUT"]),
-        manual_trigger: env
-            .get("CI_PIPELINE_SOURCE")
-            .filter(|source| *source == "web")
-            .map(|_| "CI_PIPELINE_SOURCE=web".to_owned()),
+        manual_trigger: equals(env, "CI_PIPELINE_SOURCE", "web"),
         ..Context::default()
     };
     let branches = ["CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME"];
-    context.take_refs(env, &branches, &["CI_COMMIT_TAG"]);
+    context.set_refs(env, &branches, &["CI_COMMIT_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -70,7 +68,7 @@ fn repository(env: &Env) -> Option<Detected> {
     let remote = repository_of_remote(env, &["CI_REPOSITORY_URL", "CI_PROJECT_URL"]);
     let project = first(env, &["CI_PROJECT_PATH"]);
     match (remote, project) {
-        (Some(remote), Some(project)) if !remote.value.ends_with(&project.value) => Some(remote),
+        (Some(remote), Some(project)) if !remote.raw().ends_with(project.raw()) => Some(remote),
         (remote, project) => project.or(remote),
     }
 }
@@ -88,7 +86,7 @@ impl GitLab {
     fn new(env: &Env) -> Self {
         Self {
             directory: PathBuf::from(env.get("CI_PROJECT_DIR").unwrap_or(".")),
-            job_url: link(env, &["CI_JOB_URL", "CI_PIPELINE_URL"]).map(|found| found.value),
+            job_url: link(env, &["CI_JOB_URL", "CI_PIPELINE_URL"]).map(|found| found.raw().to_owned()),
             now: Clock::system().now().as_second(),
             sections: Cell::new(0),
         }
@@ -119,13 +117,13 @@ impl Surface for GitLab {
         };
         let count = self.sections.replace(self.sections.get() + 1);
         let (now, name) = (self.now, format!("versioner_{}_{}_{count}", self.now, std::process::id()));
-        let title = text::truncate(&text::sanitize(title), 300, "…", char::len_utf8);
+        let title = text::truncate(title, 300, "…", char::len_utf8);
         let head = format!(
             "\u{1b}[0Ksection_start:{now}:{name}[collapsed=true]\r\u{1b}[0K{colour}{}: {title}\u{1b}[0m\n",
             level.word()
         );
         let tail = format!("\u{1b}[0Ksection_end:{now}:{name}\r\u{1b}[0K\n");
-        let lines: Vec<String> = message.lines().map(text::sanitize).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = message.lines().filter(|line| !line.is_empty()).collect();
         let cost = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
         let room = LARGEST_ANNOTATION - head.len() - tail.len() - INDENT.len() - 1;
         let body = text::truncate(&lines.join("\n"), room, CUT, cost);
@@ -147,7 +145,7 @@ impl Surface for GitLab {
         let path = self.directory.join(ANNOTATIONS);
         let failed = |error: String| format!("{}: {error}", path.display());
         let mut report = read_annotations(&path).map_err(failed)?;
-        let label = text::truncate(&text::sanitize(&summary.title), 255, "…", char::len_utf8);
+        let label = text::truncate(&summary.title, 255, "…", char::len_utf8);
         let link = json!({"external_link": {"label": label, "url": url}});
         let Some(section) = report.entry(SECTION).or_insert_with(|| json!([])).as_array_mut() else {
             return Err(failed(format!("its section {SECTION} is no list")));
@@ -183,7 +181,7 @@ impl Surface for GitLab {
         let mut size: usize = lines.iter().map(|line| line.len() + 1).sum();
         let mut count = lines.len();
         let place = format!("{DOTENV} (lines without quotes or $, at most {MOST_VARIABLES}, below 5 KB)");
-        let (taken, line) = variables::sort_out(outputs, &place, |name, value| {
+        let (taken, line) = select(outputs, &place, |name, value| {
             let with_it = size + name.len() + value.len() + 2;
             let fits = is_dotenv_value(value) && count < MOST_VARIABLES && with_it <= LARGEST_DOTENV;
             if fits {

@@ -4,9 +4,9 @@
 //! Sources: Harness documentation, "CI environment variables reference"; harness/lite-engine and its readers of the output
 //! file, harness/godotenv v2 and v3.
 
+use super::output_variables::{self, File};
 use super::surface::Surface;
-use super::variables::{self, File};
-use super::{Context, System, drone, epoch, first};
+use super::{Context, System, drone, first, unix_time};
 use crate::env::Env;
 
 /// Harness.
@@ -33,7 +33,7 @@ fn context(env: &Env) -> Context {
     context.build_number = first(env, &["HARNESS_BUILD_ID"]);
     context.invoke_id = first(env, &["HARNESS_EXECUTION_ID"]);
     context.actor = first(env, &["HARNESS_USER_ID", "DRONE_COMMIT_AUTHOR"]);
-    context.started_at = epoch::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
+    context.started_at = unix_time::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
     drone::add_author(&mut context, env);
     context.add_metadata(env, &METADATA);
     context
@@ -65,7 +65,7 @@ const LARGEST_VALUE: usize = 60_000;
 fn written(value: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-=?&".contains(c);
     let has_both = value.contains('#') && value.contains('"');
-    if value.len() > LARGEST_VALUE || !variables::is_plain_line(value) {
+    if value.len() > LARGEST_VALUE || !output_variables::is_plain_line(value) {
         None
     } else if value.chars().all(plain) {
         Some(value.to_owned())

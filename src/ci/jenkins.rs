@@ -5,7 +5,7 @@
 //! Jenkins sets JENKINS_URL and BUILD_URL only where its root URL is configured.
 
 use super::plain::Plain;
-use super::{Context, Detected, System, first, link, repository_of_remote};
+use super::{Context, System, first, link, repository_of_remote};
 use crate::env::Env;
 
 /// Jenkins.
@@ -33,7 +33,7 @@ fn context(env: &Env) -> Context {
         repository: repository_of_remote(env, &["GIT_URL", "GIT_URL_1"]),
         // The pull request builder checks out a merge commit that nobody ever sees again.
         sha: first(env, &["ghprbActualCommit", "GIT_COMMIT"]),
-        version: build_number.as_ref().map(|number| Detected { from: "BUILD_NUMBER".to_owned(), ..number.clone() }),
+        version: build_number.clone(),
         build_number,
         invoke_id: first(env, &["BUILD_ID"]),
         run_url: link(env, &["BUILD_URL"]),
@@ -41,15 +41,15 @@ fn context(env: &Env) -> Context {
         actor_email: first(env, &["BUILD_USER_EMAIL"]),
         actor_name: first(env, &["BUILD_USER"]),
         manual_trigger: first(env, &["BUILD_USER_ID"])
-            .filter(|user| !NO_PERSON.contains(&user.value.as_str()))
-            .map(|user| user.from),
+            .filter(|user| !NO_PERSON.contains(&user.raw()))
+            .map(|user| user.source),
         ..Context::default()
     };
     // On a change request BRANCH_NAME is "PR-7", and the first of these are where it comes from. The git plugin writes
     // "detached" where it was asked for a commit.
     let branches = ["CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "GIT_BRANCH", "BRANCH_NAME"];
     let told: Vec<&str> = branches.into_iter().filter(|name| env.get(name) != Some("detached")).collect();
-    context.take_refs(env, &told, &["TAG_NAME"]);
+    context.set_refs(env, &told, &["TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }

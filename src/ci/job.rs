@@ -61,7 +61,7 @@ pub fn identity(env: &Env) -> Option<String> {
 /// How the job of `env` stands, in a word, as its CI system says.
 #[must_use]
 pub fn status(env: &Env) -> Option<Detected> {
-    let found = |name: &str, value: &str| Detected { value: value.trim().to_owned(), from: name.to_owned() };
+    let found = |name: &str, value: &str| Detected::new(value.trim(), name);
     let word = STATUS_WORDS.iter().find_map(|name| Some(found(name, env.get(name)?)));
     let code = || {
         let (name, code) = STATUS_CODES.iter().find_map(|name| Some((*name, env.get(name)?.trim())))?;
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_job_says_how_it_stands() {
-        let status = |name: &str, value: &str| status(&env(&[(name, value)])).map(|found| found.value);
+        let status = |name: &str, value: &str| status(&env(&[(name, value)])).map(|found| found.raw().to_owned());
         assert_eq!(status("CI_JOB_STATUS", "canceled").as_deref(), Some("canceled"));
         assert_eq!(status("BITBUCKET_EXIT_CODE", "0").as_deref(), Some("success"));
         assert_eq!(status("BUILDKITE_COMMAND_EXIT_STATUS", "137").as_deref(), Some("failed"));

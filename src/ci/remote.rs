@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 ///
 /// The same for every form of the same remote: https, ssh, scp-like, Azure DevOps, Bitbucket Server, CodeCommit.
 #[must_use]
-pub fn repository(remote: &str) -> Option<String> {
+pub(super) fn repository(remote: &str) -> Option<String> {
     let remote = remote.trim();
     let (host, path) = host_and_path(remote)?;
     let path = path.split(['?', '#']).next().unwrap_or_default();
@@ -62,7 +62,7 @@ fn host_and_path(remote: &str) -> Option<(String, String)> {
 
 /// What a git ref or a CI system's branch variable names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ref {
+pub(super) enum Ref {
     /// A branch, without `refs/heads/`, `remotes/` or `origin/`.
     Branch(String),
     /// A tag, without `refs/tags/`.
@@ -70,9 +70,9 @@ pub enum Ref {
 }
 
 impl Ref {
-    /// Reads `refs/heads/main`, `refs/tags/v1`, `origin/main`, `refs/remotes/origin/main` or plain `main`.
+    /// Parses `refs/heads/main`, `refs/tags/v1`, `origin/main`, `refs/remotes/origin/main` or plain `main`.
     #[must_use]
-    pub fn read(name: &str) -> Self {
+    pub(super) fn parse(name: &str) -> Self {
         let name = name.trim();
         if let Some(tag) = name.strip_prefix("refs/tags/").or_else(|| name.strip_prefix("tags/")) {
             return Self::Tag(tag.to_owned());

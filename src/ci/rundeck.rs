@@ -5,7 +5,7 @@
 //! turns them on, so there is no surface to rely on.
 
 use super::plain::Plain;
-use super::{Context, Detected, System, first, link};
+use super::{Context, Detected, System, equals, first, link};
 use crate::env::Env;
 
 /// Rundeck.
@@ -37,10 +37,7 @@ fn context(env: &Env) -> Context {
         run_url: run_url(env).or_else(|| link(env, &["RD_JOB_URL"])),
         actor: first(env, &["RD_JOB_USERNAME", "RD_JOB_USER_NAME"]),
         actor_email: first(env, &["RD_JOB_USER_EMAIL"]),
-        manual_trigger: env
-            .get("RD_JOB_EXECUTIONTYPE")
-            .filter(|kind| *kind == "user")
-            .map(|_| "RD_JOB_EXECUTIONTYPE=user".to_owned()),
+        manual_trigger: equals(env, "RD_JOB_EXECUTIONTYPE", "user"),
         ..Context::default()
     };
     context.add_metadata(env, &METADATA);
@@ -50,6 +47,6 @@ fn context(env: &Env) -> Context {
 fn run_url(env: &Env) -> Option<Detected> {
     let server = link(env, &["RD_JOB_SERVERURL"])?;
     let (project, execution) = (env.get("RD_JOB_PROJECT")?.trim(), env.get("RD_JOB_EXECID")?.trim());
-    let value = format!("{}/project/{project}/execution/show/{execution}", server.value.trim_end_matches('/'));
-    Some(Detected { value, from: "RD_JOB_SERVERURL, RD_JOB_PROJECT and RD_JOB_EXECID".to_owned() })
+    let value = format!("{}/project/{project}/execution/show/{execution}", server.raw().trim_end_matches('/'));
+    Some(Detected::new(value, "RD_JOB_SERVERURL, RD_JOB_PROJECT and RD_JOB_EXECID"))
 }

@@ -4,7 +4,7 @@
 //! "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`).
 
 use super::surface::Surface;
-use super::{Context, Detected, System, epoch, first, link, repository_of_remote, variables};
+use super::{Context, Detected, System, first, link, output_variables, repository_of_remote, unix_time};
 use crate::env::Env;
 use crate::process::HelperProgram;
 
@@ -41,9 +41,9 @@ fn context(env: &Env) -> Context {
         run_url: run_url(env),
         // Who promoted a pipeline started it, whoever started the workflow.
         actor: first(env, &["SEMAPHORE_PIPELINE_PROMOTED_BY"])
-            .filter(|by| by.value != NO_PERSON)
+            .filter(|by| by.raw() != NO_PERSON)
             .or_else(|| first(env, &["SEMAPHORE_WORKFLOW_TRIGGERED_BY", "SEMAPHORE_GIT_COMMITTER"])),
-        started_at: epoch::time(env, &["SEMAPHORE_JOB_CREATION_TIME"]),
+        started_at: unix_time::time(env, &["SEMAPHORE_JOB_CREATION_TIME"]),
         manual_trigger: env
             .is_true("SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN")
             .then(|| "SEMAPHORE_WORKFLOW_TRIGGERED_BY_MANUAL_RUN=true".to_owned()),
@@ -51,7 +51,7 @@ fn context(env: &Env) -> Context {
     };
     // On a pull request SEMAPHORE_GIT_BRANCH is the target.
     let branches = ["SEMAPHORE_GIT_PR_BRANCH", "SEMAPHORE_GIT_WORKING_BRANCH", "SEMAPHORE_GIT_BRANCH"];
-    context.take_refs(env, &branches, &["SEMAPHORE_GIT_TAG_NAME"]);
+    context.set_refs(env, &branches, &["SEMAPHORE_GIT_TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }
@@ -59,8 +59,8 @@ fn context(env: &Env) -> Context {
 fn run_url(env: &Env) -> Option<Detected> {
     let organisation = link(env, &["SEMAPHORE_ORGANIZATION_URL"])?;
     let id = env.get("SEMAPHORE_WORKFLOW_ID")?.trim();
-    let value = format!("{}/workflows/{id}", organisation.value.trim_end_matches('/'));
-    Some(Detected { value, from: "SEMAPHORE_ORGANIZATION_URL and SEMAPHORE_WORKFLOW_ID".to_owned() })
+    let value = format!("{}/workflows/{id}", organisation.raw().trim_end_matches('/'));
+    Some(Detected::new(value, "SEMAPHORE_ORGANIZATION_URL and SEMAPHORE_WORKFLOW_ID"))
 }
 
 /// Plain text, and `sem-context`.
@@ -77,9 +77,9 @@ impl Surface for Semaphore {
             return Ok(String::new());
         };
         let place = "sem-context (plain lines without =, at most 20 KB)";
-        let (taken, line) = variables::sort_out(outputs, place, |_, value| {
+        let (taken, line) = output_variables::select(outputs, place, |_, value| {
             let has_room = !value.is_empty() && value.len() <= LARGEST_VALUE;
-            variables::is_plain_line(value) && !value.contains('=') && has_room
+            output_variables::is_plain_line(value) && !value.contains('=') && has_room
         });
         // Without `--force`, a second event of the same pipeline could not say anything.
         agent.call_for_each(&taken, |name, value| {

@@ -43,3 +43,18 @@ pub trait Surface {
         Ok(String::new())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use crate::text::sanitize;
+
+    /// `text` as a surface receives a title.
+    pub(in crate::ci) fn clean(text: &str) -> String {
+        sanitize(text)
+    }
+
+    /// `text` as a surface receives a message: several clean lines.
+    pub(in crate::ci) fn clean_lines(text: &str) -> String {
+        text.lines().map(sanitize).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -3,8 +3,9 @@
 //! Owns: its variables, the properties files that tell what no variable does, and service messages. Sources: TeamCity
 //! documentation, "Predefined build parameters" and "Service messages"; the format of `java.util.Properties`.
 
+use super::output_variables::{fits_environment, select};
 use super::surface::{LARGEST_ANNOTATION, Surface};
-use super::{Context, Detected, System, first, fits_environment, link, remote, variables};
+use super::{Context, Detected, System, first, link, remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
 use crate::text;
@@ -39,28 +40,28 @@ const DEFAULT_BRANCH: &str = "<default>";
 fn context(env: &Env) -> Context {
     let properties = Properties::of_build(env);
     let found = |names: &[&str]| properties.first(names);
-    let actor = found(&["teamcity.build.triggeredBy.username"]).filter(|actor| actor.value != NO_PERSON);
+    let actor = found(&["teamcity.build.triggeredBy.username"]).filter(|actor| actor.raw() != NO_PERSON);
     let mut context = Context {
         repository: found(&["vcsroot.url"])
-            .and_then(|remote| Some(Detected { value: remote::repository(&remote.value)?, from: remote.from })),
+            .and_then(|remote| remote::repository(remote.raw()).map(|name| remote.with_value(name))),
         sha: first(env, &["BUILD_VCS_NUMBER"]).or_else(|| found(&["build.vcs.number"])),
         build_number: first(env, &["BUILD_NUMBER"]).or_else(|| found(&["build.number"])),
         invoke_id: found(&["teamcity.build.id"]),
         run_url: link(env, &["BUILD_URL"]).or_else(|| run_url(&properties)),
         actor_name: actor.as_ref().and_then(|_| found(&["teamcity.build.triggeredBy"])),
-        manual_trigger: actor.as_ref().map(|actor| actor.from.clone()),
+        manual_trigger: actor.as_ref().map(|actor| actor.source.clone()),
         actor,
         ..Context::default()
     };
     let branch = found(&["teamcity.pullRequest.source.branch", "teamcity.build.branch"]);
-    context.take_ref(match branch {
-        Some(branch) if branch.value != DEFAULT_BRANCH => Some(branch),
+    context.set_ref(match branch {
+        Some(branch) if branch.raw() != DEFAULT_BRANCH => Some(branch),
         _ => found(&["vcsroot.branch"]),
     });
     context.add_metadata(env, &METADATA);
     for (key, name) in METADATA_OF_PROPERTIES {
         if let Some(found) = found(&[name]) {
-            context.metadata.insert(key.to_owned(), text::clean_url(&found.value).into());
+            context.metadata.insert(key.to_owned(), text::clean_url(found.raw()).into());
         }
     }
     context
@@ -70,12 +71,12 @@ fn context(env: &Env) -> Context {
 fn run_url(properties: &Properties) -> Option<Detected> {
     let server = properties.first(&["teamcity.serverUrl"])?;
     let build = properties.first(&["teamcity.build.id"])?;
-    if !build.value.bytes().all(|b| b.is_ascii_digit()) {
+    if !build.raw().bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let server_url = text::clean_url(&server.value);
-    let value = format!("{}/viewLog.html?buildId={}", server_url.trim_end_matches('/'), build.value);
-    Some(Detected { value, from: format!("{} and teamcity.build.id", server.from) })
+    let server_url = text::clean_url(server.raw());
+    let value = format!("{}/viewLog.html?buildId={}", server_url.trim_end_matches('/'), build.raw());
+    Some(Detected::new(value, format!("{} and teamcity.build.id", server.source)))
 }
 
 /// TeamCity's surfaces: service messages on stdout.
@@ -119,7 +120,7 @@ impl Surface for TeamCity {
     }
 
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
-        let (taken, mut lines) = variables::sort_out(outputs, "the parameters", |_, value| fits_environment(value));
+        let (taken, mut lines) = select(outputs, "the parameters", |_, value| fits_environment(value));
         for (name, value) in taken {
             // In a parameter's value `%name%` is a reference; a doubled `%` is none.
             let value = escape(&value.replace('%', "%%"));

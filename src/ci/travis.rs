@@ -35,7 +35,7 @@ fn context(env: &Env) -> Context {
         ..Context::default()
     };
     // TRAVIS_BRANCH is a pull request's target, and the tag on a tag's run.
-    context.take_refs(env, &["TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"], &["TRAVIS_TAG"]);
+    context.set_refs(env, &["TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"], &["TRAVIS_TAG"]);
     context.add_metadata(env, &METADATA);
     context
 }

@@ -4,7 +4,7 @@
 //! nowhere to show errors but the log, and hands on nothing between steps but files.
 
 use super::plain::Plain;
-use super::{Context, System, epoch, first, link, repository_of_remote};
+use super::{Context, System, first, link, repository_of_remote, unix_time};
 use crate::env::Env;
 
 /// Woodpecker.
@@ -40,16 +40,16 @@ fn context(env: &Env) -> Context {
         build_number: number,
         run_url: link(env, &["CI_PIPELINE_URL", "CI_PIPELINE_LINK", "CI_BUILD_LINK"]),
         actor: first(env, &["CI_PIPELINE_AUTHOR", "CI_COMMIT_AUTHOR"]),
-        started_at: epoch::time(env, &["CI_PIPELINE_STARTED", "CI_BUILD_STARTED"]),
+        started_at: unix_time::time(env, &["CI_PIPELINE_STARTED", "CI_BUILD_STARTED"]),
         manual_trigger: first(env, &["CI_PIPELINE_EVENT", "CI_BUILD_EVENT"])
-            .filter(|event| MANUAL.contains(&event.value.as_str()))
-            .map(|event| format!("{}={}", event.from, event.value)),
+            .filter(|event| MANUAL.contains(&event.raw()))
+            .map(|event| format!("{}={}", event.source, event.value)),
         ..Context::default()
     };
     // On a pull request CI_COMMIT_BRANCH is its target.
-    context.take_refs(env, &["CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"], &["CI_COMMIT_TAG"]);
+    context.set_refs(env, &["CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"], &["CI_COMMIT_TAG"]);
     // The e-mail address is the commit author's, who need not have started the pipeline.
-    if context.actor.as_ref().is_some_and(|actor| env.get("CI_COMMIT_AUTHOR") == Some(&actor.value)) {
+    if context.actor.as_ref().is_some_and(|actor| env.get("CI_COMMIT_AUTHOR") == Some(actor.raw())) {
         context.actor_email = first(env, &["CI_COMMIT_AUTHOR_EMAIL"]);
     }
     context.add_metadata(env, &METADATA);

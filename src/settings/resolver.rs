@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
 
 fn from_detected(detected: Option<&Detected>) -> Option<Sourced<Foreign>> {
     let detected = detected.filter(|detected| !detected.value.is_empty())?;
-    Some(Sourced { value: detected.value.clone().into(), source: Source::Detected(detected.from.clone()) })
+    Some(Sourced { value: detected.value.clone(), source: Source::Detected(detected.source.clone()) })
 }
 
 /// The valid booleans, for error messages.

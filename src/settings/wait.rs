@@ -60,11 +60,11 @@ fn parse_on_block(word: &str) -> Option<OnBlock> {
 /// in GitLab's `after_script`, or a clock is wrong.
 fn job_left(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
     let timeout = context.job_timeout.as_ref()?;
-    let whole = Duration::from_secs(timeout.value.parse().ok()?);
-    let started = context.started_at.as_ref().and_then(|started| Moment::parse(&started.value));
+    let whole = Duration::from_secs(timeout.value.raw().parse().ok()?);
+    let started = context.started_at.as_ref().and_then(|started| Moment::parse(started.value.raw()));
     let spent = started.and_then(|started| Duration::try_from(now.duration_since(started.at)).ok()).unwrap_or_default();
     let left = whole.checked_sub(spent).filter(|left| !left.is_zero())?;
-    Some((left - MARGIN.min(left / 10), timeout.from.clone()))
+    Some((left - MARGIN.min(left / 10), timeout.source.clone()))
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn time_left_of_a_job_is_known_until_it_is_over() {
-        let found = |value: &str| Some(Detected { value: value.to_owned(), from: "CI_JOB_TIMEOUT".to_owned() });
+        let found = |value: &str| Some(Detected { value: value.into(), source: "CI_JOB_TIMEOUT".to_owned() });
         let now: Timestamp = "2025-10-28T15:00:00Z".parse().unwrap();
         let left = |timeout: &str, started: Option<&str>| {
             let context =

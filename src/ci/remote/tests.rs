@@ -163,7 +163,7 @@ fn refs_lose_their_prefixes() {
         ("refs/tags/v1.2", Ref::Tag("v1.2".to_owned())),
     ];
     for (name, expected) in cases {
-        assert_eq!(Ref::read(name), expected, "{name}");
+        assert_eq!(Ref::parse(name), expected, "{name}");
     }
 }
 

@@ -33,7 +33,7 @@ impl Properties {
                 .files
                 .iter()
                 .find_map(|file| file.get(*name).map(|value| value.trim()).filter(|v| !v.is_empty()))?;
-            Some(Detected { value: value.to_owned(), from: format!("{BUILD_FILE} ({name})") })
+            Some(Detected::new(value, format!("{BUILD_FILE} ({name})")))
         })
     }
 }

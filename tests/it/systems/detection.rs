@@ -29,7 +29,7 @@ fn detected(context: &Context) -> String {
     let mut text = String::new();
     for (name, found) in values {
         if let Some(found) = found {
-            writeln!(text, "{name}: {} ({})", found.value, found.from).unwrap();
+            writeln!(text, "{name}: {} ({})", found.value.raw(), found.source).unwrap();
         }
     }
     if let Some(manual_trigger) = &context.manual_trigger {

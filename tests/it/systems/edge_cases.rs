@@ -13,7 +13,7 @@ fn context(variables: &[(&str, &str)], changes: &[(&str, &str)]) -> (&'static Sy
 }
 
 fn value(found: &Option<Detected>) -> &str {
-    found.as_ref().map_or("", |found| &found.value)
+    found.as_ref().map_or("", |found| found.value.raw())
 }
 
 #[test]

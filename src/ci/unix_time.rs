@@ -12,12 +12,12 @@ const MILLISECONDS_FROM: i64 = 100_000_000_000;
 /// The first of `variables` that is set, as RFC 3339, if it is a time.
 pub(super) fn time(env: &Env, variables: &[&str]) -> Option<Detected> {
     let found = first(env, variables)?;
-    let number: i64 = found.value.parse().ok().filter(|number| *number > 0)?;
+    let number: i64 = found.raw().parse().ok().filter(|number| *number > 0)?;
     let time = match number < MILLISECONDS_FROM {
         true => Timestamp::from_second(number),
         false => Timestamp::from_millisecond(number),
     };
-    Some(Detected { value: time.ok()?.to_string(), ..found })
+    Some(found.with_value(time.ok()?.to_string()))
 }
 
 #[cfg(test)]
@@ -26,7 +26,8 @@ mod tests {
 
     #[test]
     fn times_are_seconds_or_milliseconds_or_nothing() {
-        let said = |value: &str| time(&[("T", value)].into_iter().collect(), &["T"]).map(|found| found.value);
+        let said =
+            |value: &str| time(&[("T", value)].into_iter().collect(), &["T"]).map(|found| found.raw().to_owned());
         assert_eq!(said("1761663600").as_deref(), Some("2025-10-28T15:00:00Z"));
         assert_eq!(said("1761663600123").as_deref(), Some("2025-10-28T15:00:00.123Z"));
         for absurd in ["0", "-1", "now", "", "9223372036854775807", "99999999999999999999"] {

@@ -101,7 +101,7 @@ fn a_branch_that_is_told_is_the_branch_and_else_the_tag_is() {
             let told = [(branch_variable, branch), (tag_variable, tag), (marker, Some(marked))];
             let env: Env = told.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
             let context = System::detect(&env).context(&env, Path::new("/nonexistent"));
-            let value = |found: Option<&Detected>| found.map(|found| found.value.clone());
+            let value = |found: Option<&Detected>| found.map(|found| found.raw().to_owned());
             let expected = [expected_branch, expected_tag, Some(sent)].map(|value| value.map(str::to_owned));
             let seen = [context.branch.as_ref(), context.tag.as_ref(), context.branch_or_tag()].map(value);
             assert_eq!(seen, expected, "{system}: {branch:?} {tag:?}");
@@ -150,12 +150,12 @@ fn assert_sound(name: &str, env: &Env) {
     let others = [&context.product, &context.environment, &context.build_number, &context.invoke_id];
     for found in refs.into_iter().chain(others).flatten() {
         assert!(
-            !found.from.is_empty() && found.value.trim() == found.value && !found.value.is_empty(),
+            !found.source.is_empty() && found.raw().trim() == found.raw() && !found.raw().is_empty(),
             "{name}: {found:?}"
         );
     }
-    assert!(context.run_url.is_none_or(|url| !url.value.contains("u:p@")), "{name}");
-    assert!(context.job_timeout.is_none_or(|timeout| timeout.value.len() < 1_000_001));
+    assert!(context.run_url.is_none_or(|url| !url.raw().contains("u:p@")), "{name}");
+    assert!(context.job_timeout.is_none_or(|timeout| timeout.raw().len() < 1_000_001));
     for (key, value) in &context.metadata {
         assert!(key.starts_with("vi_") && value.as_str().is_some_and(|value| !value.is_empty()), "{name}: {key}");
     }

@@ -14,7 +14,7 @@ pub(super) fn name_of(name: &str) -> String {
 
 /// Sorts out of `outputs`, under their names for a job, those that `fits` takes; and gives the line that says which are
 /// left out of `place`, or nothing.
-pub(super) fn sort_out<'a>(
+pub(super) fn select<'a>(
     outputs: &'a [(&str, String)],
     place: &str,
     mut fits: impl FnMut(&str, &str) -> bool,
@@ -40,8 +40,8 @@ impl File {
     /// The file that the first of `variables` names.
     pub(super) fn named_by(env: &Env, variables: &[&str]) -> Self {
         let found = first(env, variables);
-        let named_by = found.as_ref().map_or_else(String::new, |found| found.from.clone());
-        Self { path: found.map(|found| PathBuf::from(found.value)), named_by }
+        let named_by = found.as_ref().map_or_else(String::new, |found| found.source.clone());
+        Self { path: found.map(|found| PathBuf::from(found.raw())), named_by }
     }
 
     /// The file `name` in the directory that this names.
@@ -69,7 +69,7 @@ impl File {
             return Ok(String::new());
         };
         let mut lines = String::new();
-        let (_, left_out) = sort_out(outputs, place, |name, value| {
+        let (_, left_out) = select(outputs, place, |name, value| {
             let line = write(name, value);
             lines.extend(line.iter().flat_map(|line| [line.as_str(), "\n"]));
             line.is_some()
@@ -79,6 +79,14 @@ impl File {
         }
         Ok(left_out)
     }
+}
+
+/// Whether every environment takes `value`: one line, and not so long that no later step could start (Linux takes
+/// 128 KiB, Windows 32,767 characters).
+pub(super) fn fits_environment(value: &str) -> bool {
+    const LARGEST: usize = 32_000;
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    value.len() <= LARGEST && !value.trim().is_empty() && !value.contains(breaks)
 }
 
 /// Whether `value` is one line of text, without characters that control anything.
@@ -93,9 +101,9 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         let outputs = [("outcome", "blocked".to_owned()), ("url", "x\ny".to_owned())];
-        let (taken, line) = sort_out(&outputs, "the file", |_, value| is_plain_line(value));
+        let (taken, line) = select(&outputs, "the file", |_, value| is_plain_line(value));
         assert_eq!(taken, [("VERSIONER_OUTCOME".to_owned(), "blocked")]);
         assert_eq!(line, "versioner: left out of the file: VERSIONER_URL\n");
-        assert_eq!(sort_out(&outputs, "the file", |_, _| true).1, "");
+        assert_eq!(select(&outputs, "the file", |_, _| true).1, "");
     }
 }
