@@ -3,7 +3,7 @@
 //! Owns: its variables, and telling the program `appveyor` about messages and outputs (AppVeyor documentation, "Environment
 //! variables" and "Build Worker API").
 
-use super::surface::{LARGEST_ANNOTATION, Surface};
+use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, first, link, output_variables, plain::Plain};
 use crate::env::Env;
 use crate::model::message::Level;
@@ -93,17 +93,15 @@ impl Surface for AppVeyor {
         let title = text::truncate(&title, 300, "…", char::len_utf8);
         let details = format!(" {}", as_argument(message));
         let details = text::truncate(&details, LARGEST_ANNOTATION - 300, CUT, char::len_utf8);
-        if let Err(problem) = agent.call(&["AddMessage", &title, "-Category", category, "-Details", &details], "") {
+        let arguments = ["AddMessage", &title, "-Category", category, "-Details", &details];
+        if let Err(error) = agent.call(&arguments, "").map_err(SurfaceError::helper_program) {
             self.failed.set(true);
-            text.push_str(&format!(
-                "versioner: it is not shown among the build's messages: {}\n",
-                text::sanitize(&problem)
-            ));
+            text.push_str(&format!("versioner: it is not shown among the build's messages: {error}\n"));
         }
         text
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let Some(agent) = self.agent.as_ref().filter(|_| !self.failed.get()) else {
             return Ok(String::new());
         };
@@ -112,9 +110,9 @@ impl Surface for AppVeyor {
             let is_option = value.is_empty() || value.starts_with(['-', '/', '@']);
             output_variables::is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
         });
-        agent.call_for_each(&taken, |name, value| {
-            ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec()
-        })?;
+        let arguments =
+            |name: &str, value: &str| ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec();
+        agent.call_for_each(&taken, arguments).map_err(SurfaceError::helper_program)?;
         Ok(line)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::output_variables::{fits_environment, select};
 use super::plain::Plain;
-use super::surface::{LARGEST_ANNOTATION, Surface};
+use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, equals, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
@@ -111,12 +111,12 @@ impl Surface for Azure {
         true
     }
 
-    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, SurfaceError> {
         let Some(directory) = &self.temporary else {
             return Ok(String::new());
         };
         let path = directory.join(format!("versioner-{}.md", uuid::Uuid::new_v4().simple()));
-        let failed = |error: std::io::Error| format!("AGENT_TEMPDIRECTORY ({}): {error}", path.display());
+        let failed = |error| SurfaceError::file_of_variable("AGENT_TEMPDIRECTORY", &path, error);
         // The agent takes it when it reads the command, and empties the directory after the job.
         OpenOptions::new()
             .write(true)
@@ -132,7 +132,7 @@ impl Surface for Azure {
         self.temporary.is_some()
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let (taken, mut lines) = select(outputs, "the variables", |_, value| fits_environment(value));
         for (name, value) in taken {
             let value = escape(value);

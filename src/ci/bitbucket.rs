@@ -4,7 +4,7 @@
 //! documentation, "Variables and secrets" and "Variable sharing".
 
 use super::output_variables::{File, fits_environment};
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use super::{Context, Detected, System, first, repository_of_remote};
 use crate::env::Env;
 
@@ -58,7 +58,7 @@ pub(super) struct Bitbucket {
 }
 
 impl Surface for Bitbucket {
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         self.variables
             .take(outputs, VARIABLES, |name, value| fits_environment(value).then(|| format!("{name}={value}")))
     }

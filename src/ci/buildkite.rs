@@ -5,7 +5,7 @@
 //! "buildkite-agent meta-data".
 
 use super::output_variables::{fits_environment, select};
-use super::surface::{LARGEST_ANNOTATION, Surface};
+use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, equals, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
@@ -109,7 +109,7 @@ impl Surface for Buildkite {
         true
     }
 
-    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, SurfaceError> {
         let Some(agent) = &self.agent else {
             return Ok(String::new());
         };
@@ -121,7 +121,8 @@ impl Surface for Buildkite {
         let body = text::truncate(&summary.markdown, LARGEST_BODY, CUT_BODY, char::len_utf8);
         // One annotation a job, to which each call adds: jobs that run at once do not disturb each other.
         let context = format!("versioner-{}", self.job);
-        agent.call(&["annotate", "--style", style, "--context", &context, "--append"], &body)?;
+        let arguments = ["annotate", "--style", style, "--context", &context, "--append"];
+        agent.call(&arguments, &body).map_err(SurfaceError::helper_program)?;
         Ok(String::new())
     }
 
@@ -129,14 +130,15 @@ impl Surface for Buildkite {
         self.agent.is_some()
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let Some(agent) = &self.agent else {
             return Ok("versioner: no annotation and no meta-data: buildkite-agent is not on the PATH\n".to_owned());
         };
         // The agent looks for flags among all arguments.
         let fits = |_: &str, value: &str| fits_environment(value) && !value.starts_with('-');
         let (taken, line) = select(outputs, "the meta-data", fits);
-        agent.call_for_each(&taken, |name, value| ["meta-data", "set", name, value].map(str::to_owned).into())?;
+        let arguments = |name: &str, value: &str| ["meta-data", "set", name, value].map(str::to_owned).to_vec();
+        agent.call_for_each(&taken, arguments).map_err(SurfaceError::helper_program)?;
         Ok(line)
     }
 }

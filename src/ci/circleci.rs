@@ -4,7 +4,7 @@
 //! values and variables" and "Set an environment variable in a shell command".
 
 use super::output_variables::{File, fits_environment};
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use super::{Context, Detected, System, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::text;
@@ -56,7 +56,7 @@ pub(super) struct CircleCi {
 }
 
 impl Surface for CircleCi {
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let export = |name: &str, value: &str| format!("export {name}={}", text::quote_shell(value));
         self.bash_env.take(outputs, "BASH_ENV", |name, value| fits_environment(value).then(|| export(name, value)))
     }

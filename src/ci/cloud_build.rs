@@ -5,7 +5,7 @@
 //! that is handed nothing has only `BUILDER_OUTPUT`.
 
 use super::output_variables::{self, File};
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use super::{Context, Detected, System, first, repository_of_remote};
 use crate::env::Env;
 use crate::text::quote_shell;
@@ -70,7 +70,7 @@ impl CloudBuild {
 const LARGEST_OUTPUT: usize = 4 * 1024;
 
 impl Surface for CloudBuild {
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let before = self.output.path().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
         // What is there may lack the end of its line, which is then added.
         let mut size = usize::try_from(before).unwrap_or(usize::MAX).saturating_add(1);

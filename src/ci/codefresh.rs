@@ -3,7 +3,7 @@
 //! Owns: its variables, and telling `cf_export` about outputs (Codefresh documentation, "Variables" and "Using cf_export").
 //! The program is there in freestyle steps; elsewhere nothing is handed on.
 
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use super::{Context, Detected, System, equals, first, link, output_variables, unix_time};
 use crate::env::Env;
 use crate::process::HelperProgram;
@@ -61,7 +61,7 @@ struct Codefresh {
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Codefresh {
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let Some(export) = &self.export else {
             return Ok(String::new());
         };
@@ -70,7 +70,8 @@ impl Surface for Codefresh {
         });
         let pairs: Vec<String> = taken.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !pairs.is_empty() {
-            export.call(&pairs.iter().map(String::as_str).collect::<Vec<_>>(), "")?;
+            let arguments: Vec<&str> = pairs.iter().map(String::as_str).collect();
+            export.call(&arguments, "").map_err(SurfaceError::helper_program)?;
         }
         Ok(line)
     }

@@ -6,7 +6,7 @@
 
 use super::System;
 use super::github::{GitHub, context_with};
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
 
@@ -50,7 +50,7 @@ impl Surface for Gitea {
         self.0.annotates_on_stdout()
     }
 
-    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, SurfaceError> {
         self.0.add_summary(summary)
     }
 
@@ -58,7 +58,7 @@ impl Surface for Gitea {
         self.0.has_summary()
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         self.0.set_outputs(outputs)
     }
 }

@@ -3,7 +3,7 @@
 //! Owns: the runner's variables, the event file, workflow commands and file commands. Sources: GitHub's
 //! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
 
-use super::surface::{LARGEST_ANNOTATION, Surface};
+use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, equals, first, link};
 use crate::env::Env;
 use crate::files::append;
@@ -127,17 +127,17 @@ impl Surface for GitHub {
         true
     }
 
-    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, SurfaceError> {
         let Some(path) = &self.summary else {
             return Ok(String::new());
         };
         let taken = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         let room = LARGEST_SUMMARY.saturating_sub(usize::try_from(taken).unwrap_or(LARGEST_SUMMARY) + 1);
         if room < CUT_SUMMARY.len() {
-            return Err("the job summary is full (GitHub takes at most 1 MiB)".to_owned());
+            return Err(SurfaceError::SummaryFull { limit: "GitHub takes at most 1 MiB" });
         }
         let markdown = text::truncate(&summary.markdown, room, CUT_SUMMARY, char::len_utf8);
-        append(path, &markdown).map_err(|error| format!("GITHUB_STEP_SUMMARY ({}): {error}", path.display()))?;
+        append(path, &markdown).map_err(|error| SurfaceError::file_of_variable("GITHUB_STEP_SUMMARY", path, error))?;
         Ok(String::new())
     }
 
@@ -145,13 +145,13 @@ impl Surface for GitHub {
         self.summary.is_some()
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let Some(path) = &self.output else {
             return Ok(String::new());
         };
         // `name=value`: the name holds no `<<` and the value no line break, so nothing in it can end the value.
         let lines: String = outputs.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        append(path, &lines).map_err(|error| format!("GITHUB_OUTPUT ({}): {error}", path.display()))?;
+        append(path, &lines).map_err(|error| SurfaceError::file_of_variable("GITHUB_OUTPUT", path, error))?;
         Ok(String::new())
     }
 }

@@ -6,7 +6,7 @@
 //! and `parse_dotenv_artifact_service.rb`.
 
 use super::output_variables::{fits_environment, select};
-use super::surface::{LARGEST_ANNOTATION, Surface};
+use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, equals, first, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::clock::Clock;
@@ -136,19 +136,18 @@ impl Surface for GitLab {
         true
     }
 
-    fn add_summary(&self, summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, summary: &Summary) -> Result<String, SurfaceError> {
         let is_web = |link: &&str| link.starts_with("https://") || link.starts_with("http://");
         let links = [summary.link.as_deref(), self.job_url.as_deref()];
         let Some(url) = links.into_iter().flatten().find(is_web) else {
             return Ok(String::new());
         };
         let path = self.directory.join(ANNOTATIONS);
-        let failed = |error: String| format!("{}: {error}", path.display());
-        let mut report = read_annotations(&path).map_err(failed)?;
+        let mut report = read_annotations(&path)?;
         let label = text::truncate(&summary.title, 255, "…", char::len_utf8);
         let link = json!({"external_link": {"label": label, "url": url}});
         let Some(section) = report.entry(SECTION).or_insert_with(|| json!([])).as_array_mut() else {
-            return Err(failed(format!("its section {SECTION} is no list")));
+            return Err(SurfaceError::not_ours(&path, "its section Versioner is not a list"));
         };
         section.push(link);
         let excess = section.len().saturating_sub(MOST_LINKS);
@@ -160,7 +159,7 @@ impl Surface for GitLab {
                 _ => break text,
             }
         };
-        replace(&path, &text).map_err(|error| failed(error.to_string()))?;
+        replace(&path, &text)?;
         Ok(String::new())
     }
 
@@ -168,13 +167,12 @@ impl Surface for GitLab {
         true
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         if outputs.is_empty() {
             return Ok(String::new());
         }
         let path = self.directory.join(DOTENV);
-        let failed = |error: io::Error| format!("{}: {error}", path.display());
-        let before = read_if_there(&path).map_err(failed)?.unwrap_or_default();
+        let before = read_if_there(&path)?.unwrap_or_default();
         // What an earlier call of this job said is replaced whole: one line that is wrong or double spoils the report.
         let mut lines: Vec<String> =
             before.lines().filter(|line| !line.starts_with("VERSIONER_")).map(str::to_owned).collect();
@@ -191,7 +189,7 @@ impl Surface for GitLab {
         });
         lines.extend(taken.into_iter().map(|(name, value)| format!("{name}={value}")));
         let text: String = lines.into_iter().map(|line| line + "\n").collect();
-        replace(&path, &text).map_err(failed)?;
+        replace(&path, &text)?;
         Ok(line)
     }
 }
@@ -202,32 +200,34 @@ fn is_dotenv_value(value: &str) -> bool {
 }
 
 /// The annotations that this job has so far.
-fn read_annotations(path: &Path) -> Result<Map<String, Value>, String> {
-    let Some(text) = read_if_there(path).map_err(|error| error.to_string())? else {
+fn read_annotations(path: &Path) -> Result<Map<String, Value>, SurfaceError> {
+    let Some(text) = read_if_there(path)? else {
         return Ok(Map::new());
     };
-    serde_json::from_str(&text).map_err(|_| "it is there already and no annotations report".to_owned())
+    serde_json::from_str(&text).map_err(|_| SurfaceError::not_ours(path, "is not an annotations report"))
 }
 
 /// The text of the file at `path`, if it is there. None of ours is larger than the largest report.
-fn read_if_there(path: &Path) -> io::Result<Option<String>> {
+fn read_if_there(path: &Path) -> Result<Option<String>, SurfaceError> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Ok(metadata) if metadata.is_file() && metadata.len() <= LARGEST_ANNOTATIONS as u64 => {}
-        Ok(_) => return Err(io::Error::other("it is there already and nothing that versioner writes")),
-        Err(error) => return Err(error),
+        Ok(_) => return Err(SurfaceError::not_ours(path, "is too large, or not a regular file")),
+        Err(error) => return Err(SurfaceError::file(path, error)),
     }
-    std::fs::read_to_string(path).map(Some)
+    std::fs::read_to_string(path).map(Some).map_err(|error| SurfaceError::file(path, error))
 }
 
 /// Writes the file at `path` in one step, so that no report is ever half written.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+fn replace(path: &Path, text: &str) -> Result<(), SurfaceError> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(format!(".{}", std::process::id()));
     let unfinished = PathBuf::from(unfinished);
-    std::fs::write(&unfinished, text).and_then(|()| std::fs::rename(&unfinished, path)).inspect_err(|_| {
-        // Nothing is left to be done about a file that cannot be removed either.
+    let written = std::fs::write(&unfinished, text).and_then(|()| std::fs::rename(&unfinished, path));
+    written.map_err(|error| {
+        // If the file cannot be removed either, there is nothing else to do.
         let _ = std::fs::remove_file(&unfinished);
+        SurfaceError::file(path, error)
     })
 }
 

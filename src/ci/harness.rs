@@ -5,7 +5,7 @@
 //! file, harness/godotenv v2 and v3.
 
 use super::output_variables::{self, File};
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use super::{Context, System, drone, first, unix_time};
 use crate::env::Env;
 
@@ -51,7 +51,7 @@ impl Harness {
 }
 
 impl Surface for Harness {
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let place = "the output variables (Harness reads no line breaks, nor all quotes)";
         self.output.take(outputs, place, |name, value| Some(format!("{name}={}", written(value)?)))
     }

@@ -3,6 +3,7 @@
 //! Owns: names, what is left out, and that it is said. Does not own: what a system can take, nor how it is told.
 
 use super::first;
+use super::surface::SurfaceError;
 use crate::env::Env;
 use crate::files::append;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ impl File {
         outputs: &[(&str, String)],
         place: &str,
         mut write: impl FnMut(&str, &str) -> Option<String>,
-    ) -> Result<String, String> {
+    ) -> Result<String, SurfaceError> {
         let Some(path) = &self.path else {
             return Ok(String::new());
         };
@@ -75,7 +76,7 @@ impl File {
             line.is_some()
         });
         if !lines.is_empty() {
-            append(path, &lines).map_err(|error| format!("{} ({}): {error}", self.named_by, path.display()))?;
+            append(path, &lines).map_err(|error| SurfaceError::file_of_variable(&self.named_by, path, error))?;
         }
         Ok(left_out)
     }

@@ -3,7 +3,7 @@
 //! Owns: its variables, and telling `sem-context` about outputs (Semaphore documentation, "Environment variables" and
 //! "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`).
 
-use super::surface::Surface;
+use super::surface::{Surface, SurfaceError};
 use super::{Context, Detected, System, first, link, output_variables, repository_of_remote, unix_time};
 use crate::env::Env;
 use crate::process::HelperProgram;
@@ -72,7 +72,7 @@ struct Semaphore {
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Semaphore {
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let Some(agent) = &self.context else {
             return Ok(String::new());
         };
@@ -82,9 +82,9 @@ impl Surface for Semaphore {
             output_variables::is_plain_line(value) && !value.contains('=') && has_room
         });
         // Without `--force`, a second event of the same pipeline could not say anything.
-        agent.call_for_each(&taken, |name, value| {
-            ["put", "--force", &format!("{name}={value}")].map(str::to_owned).to_vec()
-        })?;
+        let arguments =
+            |name: &str, value: &str| ["put", "--force", &format!("{name}={value}")].map(str::to_owned).to_vec();
+        agent.call_for_each(&taken, arguments).map_err(SurfaceError::helper_program)?;
         Ok(line)
     }
 }

@@ -4,7 +4,7 @@
 //! documentation, "Predefined build parameters" and "Service messages"; the format of `java.util.Properties`.
 
 use super::output_variables::{fits_environment, select};
-use super::surface::{LARGEST_ANNOTATION, Surface};
+use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, first, link, remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
@@ -111,7 +111,7 @@ impl Surface for TeamCity {
         true
     }
 
-    fn add_summary(&self, _summary: &Summary) -> Result<String, String> {
+    fn add_summary(&self, _summary: &Summary) -> Result<String, SurfaceError> {
         Ok(String::new())
     }
 
@@ -119,7 +119,7 @@ impl Surface for TeamCity {
         false
     }
 
-    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, String> {
+    fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let (taken, mut lines) = select(outputs, "the parameters", |_, value| fits_environment(value));
         for (name, value) in taken {
             // In a parameter's value `%name%` is a reference; a doubled `%` is none.

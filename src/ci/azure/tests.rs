@@ -70,7 +70,13 @@ fn a_summary_is_a_file_that_the_agent_is_told_of() {
         })
         .into();
     assert_eq!(told, ["# one", "# two"]);
-    assert!(surface(Some(&dir.join("none"))).add_summary(&summary("x")).unwrap_err().contains("AGENT_TEMPDIRECTORY"));
+    assert!(
+        surface(Some(&dir.join("none")))
+            .add_summary(&summary("x"))
+            .unwrap_err()
+            .to_string()
+            .contains("AGENT_TEMPDIRECTORY")
+    );
     assert!(!surface(None).has_summary() && surface(None).add_summary(&summary("x")).unwrap().is_empty());
 }
 

@@ -60,6 +60,6 @@ fn what_is_too_long_is_left_out_and_the_rest_is_not() {
 #[test]
 fn a_directory_that_is_not_there_is_an_error() {
     let env: Env = [("BUILDER_OUTPUT", "/no/such/dir")].into_iter().collect();
-    let problem = CloudBuild::new(&env).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err();
+    let problem = CloudBuild::new(&env).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err().to_string();
     assert!(problem.contains("BUILDER_OUTPUT (/no/such/dir/output)"), "{problem}");
 }

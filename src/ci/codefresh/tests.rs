@@ -23,8 +23,8 @@ proptest! {
 #[test]
 fn without_the_program_nothing_is_handed_on_and_a_failure_is_an_error() {
     let outputs = [("outcome", "blocked".to_owned())];
-    assert_eq!((SYSTEM.surface)(&Env::default()).set_outputs(&outputs), Ok(String::new()));
+    assert_eq!((SYSTEM.surface)(&Env::default()).set_outputs(&outputs).unwrap(), "");
     let recorder = Recorder::new("cf_export", 3);
-    let problem = (SYSTEM.surface)(&recorder.env()).set_outputs(&outputs).unwrap_err();
+    let problem = (SYSTEM.surface)(&recorder.env()).set_outputs(&outputs).unwrap_err().to_string();
     assert!(problem.contains("cf_export") && problem.contains("exit status: 3"), "{problem}");
 }

@@ -121,7 +121,7 @@ fn a_file_that_is_not_ours_is_left_alone_and_named() {
     let dir = tempfile::tempdir().unwrap();
     for content in ["no json", "[]", r#"{"Versioner": 1}"#] {
         std::fs::write(dir.path().join(ANNOTATIONS), content).unwrap();
-        let problem = surface(dir.path()).add_summary(&summary("x", None)).unwrap_err();
+        let problem = surface(dir.path()).add_summary(&summary("x", None)).unwrap_err().to_string();
         assert!(problem.contains(ANNOTATIONS), "{problem}");
         assert_eq!(std::fs::read_to_string(dir.path().join(ANNOTATIONS)).unwrap(), content);
     }
@@ -131,8 +131,8 @@ fn a_file_that_is_not_ours_is_left_alone_and_named() {
     assert_eq!(links(dir.path()).len(), 1);
     assert!(std::fs::read_to_string(dir.path().join(ANNOTATIONS)).unwrap().contains("Preview"));
     let missing = surface(&dir.path().join("no/such"));
-    assert!(missing.add_summary(&summary("x", None)).unwrap_err().contains("no/such"));
-    assert!(missing.set_outputs(&[("outcome", "recorded".to_owned())]).unwrap_err().contains("no/such"));
+    assert!(missing.add_summary(&summary("x", None)).unwrap_err().to_string().contains("no/such"));
+    assert!(missing.set_outputs(&[("outcome", "recorded".to_owned())]).unwrap_err().to_string().contains("no/such"));
 }
 
 #[test]
