@@ -1,10 +1,14 @@
 //! AppVeyor.
 //!
-//! Owns: its variables, and telling the program `appveyor` about messages and outputs (AppVeyor documentation, "Environment
-//! variables" and "Build Worker API").
+//! Owns: its variables, and the program `appveyor`, which takes messages and outputs. Sources: AppVeyor documentation,
+//! "Environment variables" and "Build Worker API".
 
+#[cfg(test)]
+use super::contract_tests::Example;
+use super::output_variables::{is_plain_line, select};
+use super::plain::Plain;
 use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
-use super::{Context, Detected, System, first, link, output_variables, plain::Plain};
+use super::{Context, Detected, STOP_TIMEOUT, System, first, identity, link};
 use crate::env::Env;
 use crate::model::message::Level;
 use crate::process::HelperProgram;
@@ -17,7 +21,13 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("appveyor"),
     detect: |env| env.is_true("APPVEYOR"),
     context,
-    surface: |env| Box::new(AppVeyor { agent: HelperProgram::find(env, "appveyor"), failed: Cell::new(false) }),
+    job_identity: |env| identity(env, &["APPVEYOR_JOB_ID"], &[]),
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
+    surface: |env| Box::new(AppVeyor { program: HelperProgram::find(env, "appveyor"), failed: Cell::new(false) }),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 7] = [
@@ -30,11 +40,11 @@ const METADATA: [(&str, &str); 7] = [
     ("vi_appveyor_re_build", "APPVEYOR_RE_BUILD"),
 ];
 
-/// What says that no push started the build.
-const NO_PUSH: [&str; 3] = ["APPVEYOR_FORCED_BUILD", "APPVEYOR_SCHEDULED_BUILD", "APPVEYOR_RE_BUILD"];
+/// The variables that say that no push started the build.
+const NOT_A_PUSH: [&str; 3] = ["APPVEYOR_FORCED_BUILD", "APPVEYOR_SCHEDULED_BUILD", "APPVEYOR_RE_BUILD"];
 
 fn context(env: &Env) -> Context {
-    let by_push = !NO_PUSH.iter().any(|name| env.is_true(name));
+    let by_push = !NOT_A_PUSH.iter().any(|name| env.is_true(name));
     let mut context = Context {
         repository: first(env, &["APPVEYOR_REPO_NAME"]),
         // On a pull request APPVEYOR_REPO_COMMIT is a merge commit, and APPVEYOR_REPO_BRANCH the target.
@@ -42,7 +52,7 @@ fn context(env: &Env) -> Context {
         build_number: first(env, &["APPVEYOR_BUILD_NUMBER"]),
         invoke_id: first(env, &["APPVEYOR_BUILD_ID"]),
         run_url: run_url(env),
-        // Of people it tells only the author, who is behind a push but need not be behind another start.
+        // The only person it names is the author of the commit, who has not started other kinds of builds.
         actor: by_push.then(|| first(env, &["APPVEYOR_REPO_COMMIT_AUTHOR"])).flatten(),
         actor_email: by_push.then(|| first(env, &["APPVEYOR_REPO_COMMIT_AUTHOR_EMAIL"])).flatten(),
         manual_trigger: env.is_true("APPVEYOR_FORCED_BUILD").then(|| "APPVEYOR_FORCED_BUILD".to_owned()),
@@ -66,21 +76,27 @@ fn run_url(env: &Env) -> Option<Detected> {
     Some(Detected::new(value, "APPVEYOR_URL, APPVEYOR_PROJECT_SLUG and APPVEYOR_BUILD_ID"))
 }
 
-/// Plain text, and what the program `appveyor` takes: messages on the build's page, and variables.
+/// Plain text, and the program `appveyor` for messages on the build's page and variables.
 struct AppVeyor {
-    agent: Option<HelperProgram>,
-    /// Whether it has failed: then it is told no more.
+    program: Option<HelperProgram>,
+    /// Whether the program has failed. Then it is not called again.
     failed: Cell<bool>,
 }
 
-/// Much larger ones might be more than a program can be given.
+impl AppVeyor {
+    fn working_program(&self) -> Option<&HelperProgram> {
+        self.program.as_ref().filter(|_| !self.failed.get())
+    }
+}
+
+/// Much larger values might exceed what a program can be given as an argument.
 const LARGEST_VALUE: usize = 20_000;
-const CUT: &str = " … (cut; whole in the log)";
+const TRUNCATED: &str = " … (cut; whole in the log)";
 
 impl Surface for AppVeyor {
     fn annotation(&self, level: Level, title: &str, message: &str) -> String {
         let mut text = Plain.annotation(level, title, message);
-        let Some(agent) = self.agent.as_ref().filter(|_| !self.failed.get()) else {
+        let Some(program) = self.working_program() else {
             return text;
         };
         let category = match level {
@@ -88,39 +104,48 @@ impl Surface for AppVeyor {
             Level::Warning => "Warning",
             Level::Error => "Error",
         };
-        // Neither may look like an option: the title follows a word of ours, the details a space.
-        let title = format!("versioner: {}", as_argument(title));
+        // Neither argument can look like an option: the title begins with a word of ours, the details with a space.
+        let title = format!("versioner: {title}");
         let title = text::truncate(&title, 300, "…", char::len_utf8);
-        let details = format!(" {}", as_argument(message));
-        let details = text::truncate(&details, LARGEST_ANNOTATION - 300, CUT, char::len_utf8);
+        let details = format!(" {message}");
+        let details = text::truncate(&details, LARGEST_ANNOTATION - 300, TRUNCATED, char::len_utf8);
         let arguments = ["AddMessage", &title, "-Category", category, "-Details", &details];
-        if let Err(error) = agent.call(&arguments, "").map_err(SurfaceError::helper_program) {
+        if let Err(error) = program.call(&arguments, "").map_err(SurfaceError::helper_program) {
             self.failed.set(true);
-            text.push_str(&format!("versioner: it is not shown among the build's messages: {error}\n"));
+            text.push_str(&format!("versioner: not shown among the build's messages: {error}\n"));
         }
         text
     }
 
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
-        let Some(agent) = self.agent.as_ref().filter(|_| !self.failed.get()) else {
+        let Some(program) = self.working_program() else {
             return Ok(String::new());
         };
         let place = "the build's variables (plain lines that look like no option, at most 20 KB)";
-        let (taken, line) = output_variables::select(outputs, place, |_, value| {
+        let (selected, line) = select(outputs, place, |_, value| {
             let is_option = value.is_empty() || value.starts_with(['-', '/', '@']);
-            output_variables::is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
+            is_plain_line(value) && !is_option && value.len() <= LARGEST_VALUE
         });
         let arguments =
             |name: &str, value: &str| ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec();
-        agent.call_for_each(&taken, arguments).map_err(SurfaceError::helper_program)?;
+        program.call_for_each(&selected, arguments).map_err(SurfaceError::helper_program)?;
         Ok(line)
     }
 }
 
-/// `text` without what no argument of a program can hold.
-fn as_argument(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-}
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("APPVEYOR", "True")],
+    ambiguous: &[],
+    not_detected: &[&[("APPVEYOR", "")]],
+    refs: Some(("APPVEYOR_REPO_BRANCH", "APPVEYOR_REPO_TAG_NAME")),
+    sources: &[include_str!("appveyor.rs")],
+    job: &[("APPVEYOR_JOB_ID", "tq4sxv8k01pvjkx2"), ("APPVEYOR_JOB_NAME", "deploy")],
+    same_job: &[],
+    other_jobs: &[&[("APPVEYOR_JOB_ID", "a1b2c3d4e5f6g7h8")]],
+    unknown_jobs: &[&[("APPVEYOR_JOB_ID", "")]],
+    job_status: &[],
+};
 
 #[cfg(all(test, unix))]
 mod tests;

@@ -1,11 +1,13 @@
 //! Bitbucket Pipelines.
 //!
-//! Owns: its variables, and the file of variables for later steps. Its job page shows the log alone. Sources: Bitbucket
+//! Owns: its variables, and the file of variables for later steps. Its job page shows only the log. Sources: Bitbucket
 //! documentation, "Variables and secrets" and "Variable sharing".
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::output_variables::{File, fits_environment};
 use super::surface::{Surface, SurfaceError};
-use super::{Context, Detected, System, first, repository_of_remote};
+use super::{Context, Detected, STOP_TIMEOUT, System, exit_status, first, identity, repository_of_remote};
 use crate::env::Env;
 
 /// Bitbucket Pipelines.
@@ -14,7 +16,15 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("bitbucket"),
     detect: |env| ["BITBUCKET_BUILD_NUMBER", "BITBUCKET_COMMIT"].iter().any(|name| env.get(name).is_some()),
     context,
+    // A step may keep its id when it is run again.
+    job_identity: |env| identity(env, &["BITBUCKET_STEP_UUID"], &["BITBUCKET_STEP_RUN_NUMBER"]),
+    // Set in `after-script`.
+    job_status: |env| exit_status(env, "BITBUCKET_EXIT_CODE"),
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |env| Box::new(Bitbucket { variables: File::named_by(env, &[VARIABLES]) }),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 /// The variable that names the file of variables for later steps.
@@ -36,7 +46,7 @@ fn context(env: &Env) -> Context {
         build_number: first(env, &["BITBUCKET_BUILD_NUMBER"]),
         invoke_id: first(env, &["BITBUCKET_PIPELINE_UUID"]),
         run_url: run_url(env),
-        // There is neither login, name nor e-mail address.
+        // There is no login, name or e-mail address.
         actor: first(env, &["BITBUCKET_STEP_TRIGGERER_UUID"]),
         ..Context::default()
     };
@@ -53,16 +63,41 @@ fn run_url(env: &Env) -> Option<Detected> {
 }
 
 /// Bitbucket's surfaces: plain text, and variables for later steps.
-pub(super) struct Bitbucket {
+struct Bitbucket {
     variables: File,
 }
 
 impl Surface for Bitbucket {
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         self.variables
-            .take(outputs, VARIABLES, |name, value| fits_environment(value).then(|| format!("{name}={value}")))
+            .append(outputs, VARIABLES, |name, value| fits_environment(value).then(|| format!("{name}={value}")))
     }
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("BITBUCKET_COMMIT", "0123456789abcdef0123456789abcdef01234567")],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: Some(("BITBUCKET_BRANCH", "BITBUCKET_TAG")),
+    sources: &[include_str!("bitbucket.rs")],
+    job: &[
+        ("BITBUCKET_REPO_FULL_NAME", "octo/shop"),
+        ("BITBUCKET_BUILD_NUMBER", "42"),
+        ("BITBUCKET_STEP_UUID", "{1f8b9c1e-7d0c-4d1b-9c51-000000000001}"),
+    ],
+    same_job: &[&[("BITBUCKET_EXIT_CODE", "1")]],
+    other_jobs: &[
+        &[("BITBUCKET_STEP_UUID", "{1f8b9c1e-7d0c-4d1b-9c51-000000000002}")],
+        &[("BITBUCKET_STEP_RUN_NUMBER", "1")],
+        &[("BITBUCKET_STEP_RUN_NUMBER", "2")],
+    ],
+    unknown_jobs: &[&[("BITBUCKET_STEP_UUID", "")]],
+    job_status: &[
+        (&[("BITBUCKET_EXIT_CODE", "0")], Some("success")),
+        (&[("BITBUCKET_EXIT_CODE", "2")], Some("failed")),
+    ],
+};
 
 #[cfg(test)]
 mod tests {
@@ -71,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_file_holds_one_line_for_each_variable(text in "(\\PC|[=\"'$\n\r\u{85}\u{2028}\u{1b}]){0,60}", before in "(OWN=1\n?)?") {
+        fn file_has_one_line_for_each_variable(text in "(\\PC|[=\"'$\n\r\u{85}\u{2028}\u{1b}]){0,60}", before in "(OWN=1\n?)?") {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("variables");
             std::fs::write(&path, &before).unwrap();
@@ -79,8 +114,9 @@ mod tests {
             let surface = (SYSTEM.surface)(&env);
             let printed = surface.set_outputs(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
             let written = std::fs::read_to_string(&path).unwrap();
-            let ends = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
-            let pairs: Vec<(&str, &str)> = written.trim_end_matches('\n').split(ends).map(|line| line.split_once('=').unwrap()).collect();
+            let ends_line = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+            let lines = written.trim_end_matches('\n').split(ends_line);
+            let pairs: Vec<(&str, &str)> = lines.map(|line| line.split_once('=').unwrap()).collect();
             let mut expected = if before.is_empty() { vec![] } else { vec![("OWN", "1")] };
             match fits_environment(&text) {
                 true => expected.push(("VERSIONER_BLOCK_MESSAGE", text.as_str())),

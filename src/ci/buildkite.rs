@@ -1,16 +1,19 @@
 //! Buildkite.
 //!
-//! Owns: its variables, headers in the job log, and what its agent is told: annotations of the build and its meta-data.
+//! Owns: its variables, headers in the job log, and the program `buildkite-agent`, which takes annotations and meta-data.
 //! Sources: Buildkite documentation, "Environment variables", "Managing log output", "buildkite-agent annotate" and
 //! "buildkite-agent meta-data".
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::output_variables::{fits_environment, select};
 use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
-use super::{Context, Detected, System, equals, first, link, repository_of_remote};
+use super::{Context, Detected, System, equals, exit_status, first, identity, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
 use crate::process::HelperProgram;
 use crate::text;
+use std::time::Duration;
 
 /// Buildkite.
 pub(super) const SYSTEM: System = System {
@@ -18,7 +21,15 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("buildkite"),
     detect: |env| env.get("BUILDKITE").is_some(),
     context,
+    // A retry is a new job.
+    job_identity: |env| identity(env, &["BUILDKITE_JOB_ID"], &[]),
+    job_status,
+    temp_dir: None,
+    // The agent kills 9 s after a cancel, and outputs are written by calling it.
+    stop_timeout: Duration::from_secs(6),
     surface: |env| Box::new(Buildkite::new(env)),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 8] = [
@@ -32,7 +43,7 @@ const METADATA: [(&str, &str); 8] = [
     ("vi_buildkite_agent_name", "BUILDKITE_AGENT_NAME"),
 ];
 
-/// Who is behind the job, nearest first: who unblocked it, who started the build, who wrote the commit. Each with the
+/// Who is behind the job, closest first: who unblocked it, who started the build, who wrote the commit. Each with the
 /// variable of the e-mail address.
 const PEOPLE: [(&str, &str); 3] = [
     ("BUILDKITE_UNBLOCKER", "BUILDKITE_UNBLOCKER_EMAIL"),
@@ -45,7 +56,7 @@ fn context(env: &Env) -> Context {
     let name = person.and_then(|(name, _)| first(env, &[name]));
     let mut context = Context {
         repository: repository_of_remote(env, &["BUILDKITE_REPO"]),
-        // A build that somebody starts by hand is of "HEAD" until the agent has checked out.
+        // A manually started build has the commit "HEAD" until the agent has checked it out.
         sha: first(env, &["BUILDKITE_COMMIT"]).filter(|sha| sha.raw() != "HEAD"),
         build_number: first(env, &["BUILDKITE_BUILD_NUMBER"]),
         invoke_id: first(env, &["BUILDKITE_BUILD_ID"]),
@@ -62,15 +73,20 @@ fn context(env: &Env) -> Context {
     context
 }
 
-/// The job's limit, which Buildkite tells in minutes, or as "false".
+/// The job's time limit. Buildkite gives minutes, or "false".
 fn job_timeout(env: &Env) -> Option<Detected> {
     let found = first(env, &["BUILDKITE_TIMEOUT"])?;
     let minutes: u32 = found.raw().parse().ok().filter(|minutes| *minutes > 0)?;
     Some(found.with_value((u64::from(minutes) * 60).to_string()))
 }
 
-/// Buildkite's surfaces: a header in the log, and what the agent takes.
-pub(super) struct Buildkite {
+/// The exit status of the command is set in hooks that run after it.
+fn job_status(env: &Env) -> Option<Detected> {
+    exit_status(env, "BUILDKITE_COMMAND_EXIT_STATUS")
+}
+
+/// Buildkite's surfaces: a header in the log, and the agent's program.
+struct Buildkite {
     agent: Option<HelperProgram>,
     job: String,
 }
@@ -85,27 +101,28 @@ impl Buildkite {
     }
 }
 
-const CUT: &str = " … (cut)";
+const TRUNCATED: &str = " … (cut)";
 const INDENT: &str = "  | ";
 /// The largest annotation of a build.
 const LARGEST_BODY: usize = 1_048_576;
-const CUT_BODY: &str = "\n\n… (cut: Buildkite takes at most 1 MiB)\n";
+const TRUNCATED_BODY: &str = "\n\n… (cut: Buildkite takes at most 1 MiB)\n";
 
 impl Surface for Buildkite {
     fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        // "+++" opens a group of the log, expanded. A notice is no more than lines in the group it falls into.
+        // "+++" begins an expanded group of the log. A notice is only lines in the current group.
         let group = if level == Level::Notice { "" } else { "+++ " };
         let title = text::truncate(title, 300, "…", char::len_utf8);
         let head = format!("{group}{}: {title}\n", level.word());
         let lines: Vec<&str> = message.lines().filter(|line| !line.is_empty()).collect();
-        let cost = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
-        let body = text::truncate(&lines.join("\n"), LARGEST_ANNOTATION - head.len() - INDENT.len() - 1, CUT, cost);
+        let measure = |c: char| c.len_utf8() + if c == '\n' { INDENT.len() } else { 0 };
+        let room = LARGEST_ANNOTATION - head.len() - INDENT.len() - 1;
+        let body = text::truncate(&lines.join("\n"), room, TRUNCATED, measure);
         let body: String = body.lines().map(|line| format!("{INDENT}{line}\n")).collect();
         format!("{head}{body}")
     }
 
     fn annotates_on_stdout(&self) -> bool {
-        // The log joins both streams; one of them keeps the order.
+        // The log joins both streams. Using only one keeps the order.
         true
     }
 
@@ -118,8 +135,8 @@ impl Surface for Buildkite {
             Level::Warning => "warning",
             Level::Notice => "success",
         };
-        let body = text::truncate(&summary.markdown, LARGEST_BODY, CUT_BODY, char::len_utf8);
-        // One annotation a job, to which each call adds: jobs that run at once do not disturb each other.
+        let body = text::truncate(&summary.markdown, LARGEST_BODY, TRUNCATED_BODY, char::len_utf8);
+        // One annotation for each job, which each call extends: parallel jobs do not overwrite each other's.
         let context = format!("versioner-{}", self.job);
         let arguments = ["annotate", "--style", style, "--context", &context, "--append"];
         agent.call(&arguments, &body).map_err(SurfaceError::helper_program)?;
@@ -134,14 +151,31 @@ impl Surface for Buildkite {
         let Some(agent) = &self.agent else {
             return Ok("versioner: no annotation and no meta-data: buildkite-agent is not on the PATH\n".to_owned());
         };
-        // The agent looks for flags among all arguments.
+        // The agent parses every argument that begins with a hyphen as a flag.
         let fits = |_: &str, value: &str| fits_environment(value) && !value.starts_with('-');
-        let (taken, line) = select(outputs, "the meta-data", fits);
+        let (selected, line) = select(outputs, "the meta-data", fits);
         let arguments = |name: &str, value: &str| ["meta-data", "set", name, value].map(str::to_owned).to_vec();
-        agent.call_for_each(&taken, arguments).map_err(SurfaceError::helper_program)?;
+        agent.call_for_each(&selected, arguments).map_err(SurfaceError::helper_program)?;
         Ok(line)
     }
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("BUILDKITE", "true")],
+    ambiguous: &[&[("BUILDKITE", "true"), ("JENKINS_URL", "https://jenkins.example/")]],
+    not_detected: &[],
+    refs: Some(("BUILDKITE_BRANCH", "BUILDKITE_TAG")),
+    sources: &[include_str!("buildkite.rs")],
+    job: &[("BUILDKITE_BUILD_ID", "0190-0001"), ("BUILDKITE_JOB_ID", "0190-0002")],
+    same_job: &[&[("BUILDKITE_COMMAND_EXIT_STATUS", "0")]],
+    other_jobs: &[&[("BUILDKITE_JOB_ID", "0190-0003")]],
+    unknown_jobs: &[&[("BUILDKITE_JOB_ID", "")]],
+    job_status: &[
+        (&[("BUILDKITE_COMMAND_EXIT_STATUS", "0")], Some("success")),
+        (&[("BUILDKITE_COMMAND_EXIT_STATUS", "137")], Some("failed")),
+    ],
+};
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,11 @@
 //! Owns: its variables, and `$BASH_ENV`, which later steps of the job source. Sources: CircleCI documentation, "Project
 //! values and variables" and "Set an environment variable in a shell command".
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::output_variables::{File, fits_environment};
 use super::surface::{Surface, SurfaceError};
-use super::{Context, Detected, System, first, link, repository_of_remote};
+use super::{Context, Detected, STOP_TIMEOUT, System, first, identity, link, repository_of_remote};
 use crate::env::Env;
 use crate::text;
 
@@ -15,7 +17,13 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("circleci"),
     detect: |env| env.get("CIRCLECI").is_some(),
     context,
+    job_identity,
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |env| Box::new(CircleCi { bash_env: File::named_by(env, &["BASH_ENV"]) }),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 4] = [
@@ -40,7 +48,7 @@ fn context(env: &Env) -> Context {
     context
 }
 
-/// Not every integration sets both names, nor the remote.
+/// Not every integration sets both names, or the remote.
 fn repository(env: &Env) -> Option<Detected> {
     let name = first(env, &["CIRCLE_PROJECT_REPONAME"]);
     if let (Some(owner), Some(name)) = (env.get("CIRCLE_PROJECT_USERNAME"), &name) {
@@ -50,17 +58,42 @@ fn repository(env: &Env) -> Option<Detected> {
     repository_of_remote(env, &["CIRCLE_REPOSITORY_URL"]).or(name)
 }
 
+/// The nodes of a job with `parallelism` share its id. Older servers give only the job's page, which ends in its number.
+fn job_identity(env: &Env) -> Option<String> {
+    let node = ["CIRCLE_NODE_INDEX"];
+    identity(env, &["CIRCLE_WORKFLOW_JOB_ID"], &node).or_else(|| identity(env, &["CIRCLE_BUILD_URL"], &node))
+}
+
 /// CircleCI's surfaces: plain text, and variables for later steps.
-pub(super) struct CircleCi {
+struct CircleCi {
     bash_env: File,
 }
 
 impl Surface for CircleCi {
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let export = |name: &str, value: &str| format!("export {name}={}", text::quote_shell(value));
-        self.bash_env.take(outputs, "BASH_ENV", |name, value| fits_environment(value).then(|| export(name, value)))
+        self.bash_env.append(outputs, "BASH_ENV", |name, value| fits_environment(value).then(|| export(name, value)))
     }
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("CIRCLECI", "true")],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: Some(("CIRCLE_BRANCH", "CIRCLE_TAG")),
+    sources: &[include_str!("circleci.rs")],
+    job: &[("CIRCLE_JOB", "deploy"), ("CIRCLE_WORKFLOW_JOB_ID", "5034460f-0001"), ("CIRCLE_NODE_INDEX", "0")],
+    same_job: &[],
+    other_jobs: &[
+        &[("CIRCLE_WORKFLOW_JOB_ID", "5034460f-0002")],
+        &[("CIRCLE_NODE_INDEX", "1")],
+        &[("CIRCLE_WORKFLOW_JOB_ID", ""), ("CIRCLE_BUILD_URL", "https://circleci.example/gh/octo/shop/42")],
+        &[("CIRCLE_WORKFLOW_JOB_ID", ""), ("CIRCLE_BUILD_URL", "https://circleci.example/gh/octo/shop/43")],
+    ],
+    unknown_jobs: &[&[("CIRCLE_WORKFLOW_JOB_ID", "")]],
+    job_status: &[],
+};
 
 #[cfg(test)]
 mod tests {
@@ -71,7 +104,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn a_shell_reads_back_what_was_handed_on_and_runs_nothing(
+        fn shell_reads_the_same_values_and_runs_nothing(
             text in "(\\PC|[\"'$`\\\\;&|<>(){}~!#*? \n\r\t\u{1b}]){0,60}", before in "(export EARLIER=1\n?)?"
         ) {
             let dir = tempfile::tempdir().unwrap();
@@ -80,13 +113,13 @@ mod tests {
             let env: Env = [("BASH_ENV", path.to_str().unwrap())].into_iter().collect();
             let surface = (SYSTEM.surface)(&env);
             let printed = surface.set_outputs(&[("block_message", text.clone()), ("outcome", "blocked".to_owned())]).unwrap();
-            let taken = fits_environment(&text);
-            prop_assert_eq!(printed.contains("VERSIONER_BLOCK_MESSAGE"), !taken);
+            let fits = fits_environment(&text);
+            prop_assert_eq!(printed.contains("VERSIONER_BLOCK_MESSAGE"), !fits);
             let script = "printf '%s|%s|%s' \"$EARLIER\" \"$VERSIONER_OUTCOME\" \"$VERSIONER_BLOCK_MESSAGE\"";
             let output = Command::new("bash").env_clear().env("BASH_ENV", &path).current_dir(dir.path())
                 .args(["-c", script]).output().unwrap();
             prop_assert!(output.stderr.is_empty(), "{:?}", output);
-            let expected = format!("{}|blocked|{}", if before.is_empty() { "" } else { "1" }, if taken { text.as_str() } else { "" });
+            let expected = format!("{}|blocked|{}", if before.is_empty() { "" } else { "1" }, if fits { text.as_str() } else { "" });
             prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
             prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         }

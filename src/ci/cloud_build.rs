@@ -1,12 +1,14 @@
 //! Google Cloud Build.
 //!
-//! Owns: its substitutions, which a build's configuration has to hand to a step as variables, and the file for a step's
-//! output. Sources: Cloud Build documentation, "Substituting variable values" and the API's `Build.Results`. A step
-//! that is handed nothing has only `BUILDER_OUTPUT`.
+//! Owns: its substitutions, which a build's configuration must pass to a step as variables, and the file for a step's
+//! output. A step that gets none of them has only `BUILDER_OUTPUT`. Sources: Cloud Build documentation, "Substituting
+//! variable values"; the API's `Build.Results`.
 
-use super::output_variables::{self, File};
+#[cfg(test)]
+use super::contract_tests::Example;
+use super::output_variables::{File, is_plain_line};
 use super::surface::{Surface, SurfaceError};
-use super::{Context, Detected, System, first, repository_of_remote};
+use super::{Context, Detected, STOP_TIMEOUT, System, first, identity, repository_of_remote};
 use crate::env::Env;
 use crate::text::quote_shell;
 
@@ -16,7 +18,14 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("cloud-build"),
     detect: |env| env.get("BUILDER_OUTPUT").is_some(),
     context,
+    // BUILDER_OUTPUT is the same path in every build.
+    job_identity: |env| identity(env, &["BUILD_ID"], &[]),
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |env| Box::new(CloudBuild::new(env)),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -43,7 +52,7 @@ fn context(env: &Env) -> Context {
     context
 }
 
-/// The build's page in the console; a regional build is not found without its region.
+/// The build's page in the console. A regional build is found only with its region.
 fn run_url(env: &Env) -> Option<Detected> {
     let id = env.get("BUILD_ID")?.trim();
     let region = match env.get("LOCATION").map(str::trim) {
@@ -55,7 +64,7 @@ fn run_url(env: &Env) -> Option<Detected> {
     Some(Detected::new(value, "LOCATION, BUILD_ID and PROJECT_ID"))
 }
 
-/// Plain text, and the file whose text the API gives back as the step's output.
+/// Plain text, and the file that the API returns as the step's output.
 struct CloudBuild {
     output: File,
 }
@@ -66,25 +75,40 @@ impl CloudBuild {
     }
 }
 
-/// The API gives back no more of a step's output.
+/// The API returns no more of a step's output.
 const LARGEST_OUTPUT: usize = 4 * 1024;
 
 impl Surface for CloudBuild {
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
         let before = self.output.path().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
-        // What is there may lack the end of its line, which is then added.
+        // The file may lack its last line break, which is then added.
         let mut size = usize::try_from(before).unwrap_or(usize::MAX).saturating_add(1);
-        self.output.take(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
+        self.output.append(outputs, "the step's output (plain lines, at most 4 KB)", |name, value| {
             let line = format!("{name}={}", quote_shell(value));
-            let with_it = size.saturating_add(line.len() + 1);
-            let fits = output_variables::is_plain_line(value) && with_it <= LARGEST_OUTPUT;
+            let new_size = size.saturating_add(line.len() + 1);
+            let fits = is_plain_line(value) && new_size <= LARGEST_OUTPUT;
             fits.then(|| {
-                size = with_it;
+                size = new_size;
                 line
             })
         })
     }
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("BUILDER_OUTPUT", "/builder/outputs")],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: Some(("BRANCH_NAME", "TAG_NAME")),
+    sources: &[include_str!("cloud_build.rs")],
+    job: &[("BUILD_ID", "5f1e0c1a-0001")],
+    // Each step gets only the variables that its configuration passes.
+    same_job: &[&[("PROJECT_ID", "shop"), ("LOCATION", "global")]],
+    other_jobs: &[&[("BUILD_ID", "5f1e0c1a-0002")]],
+    unknown_jobs: &[&[("BUILD_ID", "")], &[("BUILD_ID", ""), ("PROJECT_ID", "shop"), ("TRIGGER_NAME", "deploy")]],
+    job_status: &[],
+};
 
 #[cfg(test)]
 mod tests;

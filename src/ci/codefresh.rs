@@ -1,10 +1,13 @@
 //! Codefresh.
 //!
-//! Owns: its variables, and telling `cf_export` about outputs (Codefresh documentation, "Variables" and "Using cf_export").
-//! The program is there in freestyle steps; elsewhere nothing is handed on.
+//! Owns: its variables, and the program `cf_export`, which takes outputs. It exists in freestyle steps; elsewhere no outputs
+//! are passed on. Sources: Codefresh documentation, "Variables" and "Using cf_export".
 
+#[cfg(test)]
+use super::contract_tests::Example;
+use super::output_variables::{is_plain_line, select};
 use super::surface::{Surface, SurfaceError};
-use super::{Context, Detected, System, equals, first, link, output_variables, unix_time};
+use super::{Context, Detected, STOP_TIMEOUT, System, equals, first, identity, link, unix_time};
 use crate::env::Env;
 use crate::process::HelperProgram;
 
@@ -14,7 +17,13 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("codefresh"),
     detect: |env| env.get("CF_BUILD_ID").is_some(),
     context,
-    surface: |env| Box::new(Codefresh { export: HelperProgram::find(env, "cf_export") }),
+    job_identity: |env| identity(env, &["CF_BUILD_ID"], &[]),
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
+    surface: |env| Box::new(Codefresh { cf_export: HelperProgram::find(env, "cf_export") }),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -33,11 +42,11 @@ fn context(env: &Env) -> Context {
         invoke_id: first(env, &["CF_BUILD_ID"]),
         run_url: link(env, &["CF_BUILD_URL"]),
         actor: first(env, &["CF_BUILD_INITIATOR", "CF_COMMIT_AUTHOR"]),
-        started_at: unix_time::time(env, &["CF_BUILD_TIMESTAMP"]),
+        started_at: unix_time::timestamp(env, &["CF_BUILD_TIMESTAMP"]),
         manual_trigger: equals(env, "CF_BUILD_TRIGGER", "build"),
         ..Context::default()
     };
-    // A branch or a tag, and often without a sign which; of a pull request, its source.
+    // A branch or a tag, often without a sign which. For a pull request: its source.
     context.set_refs(env, &["CF_BRANCH"], &[]);
     context.add_metadata(env, &METADATA);
     context
@@ -54,28 +63,42 @@ fn repository(env: &Env) -> Option<Detected> {
 
 /// Plain text, and `cf_export`.
 struct Codefresh {
-    export: Option<HelperProgram>,
+    cf_export: Option<HelperProgram>,
 }
 
-/// Much larger ones might be more than a program can be given.
+/// Much larger values might exceed what a program can be given as an argument.
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Codefresh {
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {
-        let Some(export) = &self.export else {
+        let Some(cf_export) = &self.cf_export else {
             return Ok(String::new());
         };
-        let (taken, line) = output_variables::select(outputs, "cf_export (plain lines, at most 20 KB)", |_, value| {
-            output_variables::is_plain_line(value) && value.len() <= LARGEST_VALUE
+        let (selected, line) = select(outputs, "cf_export (plain lines, at most 20 KB)", |_, value| {
+            is_plain_line(value) && value.len() <= LARGEST_VALUE
         });
-        let pairs: Vec<String> = taken.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> = selected.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !pairs.is_empty() {
             let arguments: Vec<&str> = pairs.iter().map(String::as_str).collect();
-            export.call(&arguments, "").map_err(SurfaceError::helper_program)?;
+            cf_export.call(&arguments, "").map_err(SurfaceError::helper_program)?;
         }
         Ok(line)
     }
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("CF_BUILD_ID", "5f1e")],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: None,
+    sources: &[include_str!("codefresh.rs")],
+    job: &[("CF_BUILD_ID", "6410367cee516146a4c40001"), ("CF_PIPELINE_NAME", "shop/deploy")],
+    same_job: &[&[("CF_STEP_NAME", "report")]],
+    other_jobs: &[&[("CF_BUILD_ID", "6410367cee516146a4c40002")]],
+    unknown_jobs: &[&[("CF_BUILD_ID", "")]],
+    job_status: &[],
+};
 
 #[cfg(all(test, unix))]
 mod tests;

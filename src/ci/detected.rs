@@ -56,3 +56,19 @@ pub(super) fn repository_of_remote(env: &Env, variables: &[&str]) -> Option<Dete
 pub(super) fn equals(env: &Env, name: &str, value: &str) -> Option<String> {
     env.get(name).filter(|set| *set == value).map(|_| format!("{name}={value}"))
 }
+
+/// The job status in the variable `name` that holds the exit code of the job's script.
+pub(super) fn exit_status(env: &Env, name: &str) -> Option<Detected> {
+    first(env, &[name]).map(|code| {
+        let status = if code.raw() == "0" { "success" } else { "failed" };
+        code.with_value(status)
+    })
+}
+
+/// A job identity of `NAME=value` lines. None unless all of `required` are set; `optional` ones count if they are set.
+pub(super) fn identity(env: &Env, required: &[&str], optional: &[&str]) -> Option<String> {
+    let line = |name: &&str| Some(format!("{name}={}", env.get(name)?.trim()));
+    let required: Option<Vec<String>> = required.iter().map(line).collect();
+    let lines: Vec<String> = required?.into_iter().chain(optional.iter().filter_map(line)).collect();
+    Some(lines.join("\n"))
+}

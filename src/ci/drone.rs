@@ -1,10 +1,12 @@
 //! Drone.
 //!
-//! Owns: its variables (Drone documentation, "Environment Reference"), which Harness has as well. Drone hands on nothing between
-//! steps but files.
+//! Owns: its variables (Drone documentation, "Environment Reference"), which Harness has as well. Steps share nothing but
+//! files.
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::plain::Plain;
-use super::{Context, System, first, link, repository_of_remote, unix_time};
+use super::{Context, STOP_TIMEOUT, System, first, identity, link, repository_of_remote, unix_time};
 use crate::env::Env;
 
 /// Drone.
@@ -13,7 +15,17 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("drone"),
     detect: |env| env.is_true("DRONE"),
     context,
+    job_identity: |env| {
+        // A restarted build gets a new number, and each stage of a build its own.
+        let required = ["DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STAGE_NUMBER"];
+        identity(env, &required, &["DRONE_SYSTEM_HOST"])
+    },
+    job_status: |env| first(env, &["DRONE_BUILD_STATUS"]),
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |_| Box::new(Plain),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -25,20 +37,19 @@ const METADATA: [(&str, &str); 6] = [
     ("vi_drone_step_name", "DRONE_STEP_NAME"),
 ];
 
-/// Events that are somebody's own doing.
+/// Events that a person triggers.
 const MANUAL: [&str; 3] = ["custom", "promote", "rollback"];
 
 fn context(env: &Env) -> Context {
-    let mut context = source(env);
+    let mut context = source_context(env);
     context.build_number = first(env, &["DRONE_BUILD_NUMBER"]);
-    // There is no other id: it is unique within the repository.
+    // There is no other id. It is unique within the repository.
     context.invoke_id = context.build_number.clone();
     context.environment = first(env, &["DRONE_DEPLOY_TO"]);
-    context.started_at = unix_time::time(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
-    let event = first(env, &["DRONE_BUILD_EVENT"]);
-    context.manual_trigger =
-        event.filter(|event| MANUAL.contains(&event.raw())).map(|event| format!("DRONE_BUILD_EVENT={}", event.value));
-    // `@hook` and `@cron` are no persons; behind a hook is whoever pushed, of whom the author is all that is told.
+    context.started_at = unix_time::timestamp(env, &["DRONE_STAGE_STARTED", "DRONE_BUILD_STARTED"]);
+    let event = first(env, &["DRONE_BUILD_EVENT"]).filter(|event| MANUAL.contains(&event.raw()));
+    context.manual_trigger = event.map(|event| format!("DRONE_BUILD_EVENT={}", event.value));
+    // `@hook` and `@cron` are not people. A hook means that someone pushed; only the commit's author is known.
     match first(env, &["DRONE_BUILD_TRIGGER"]) {
         Some(trigger) if !trigger.raw().starts_with('@') => context.actor = Some(trigger),
         Some(trigger) if trigger.raw() != "@hook" => {}
@@ -50,7 +61,7 @@ fn context(env: &Env) -> Context {
 }
 
 /// What is built, and the link to the run.
-pub(super) fn source(env: &Env) -> Context {
+pub(super) fn source_context(env: &Env) -> Context {
     let is_pull_request = env.get("DRONE_PULL_REQUEST").is_some();
     let mut context = Context {
         repository: first(env, &["DRONE_REPO"])
@@ -74,3 +85,29 @@ pub(super) fn add_author(context: &mut Context, env: &Env) {
         context.actor_name = first(env, &["DRONE_COMMIT_AUTHOR_NAME"]);
     }
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("DRONE", "true")],
+    ambiguous: &[],
+    not_detected: &[&[("DRONE", "false")]],
+    refs: Some(("DRONE_BRANCH", "DRONE_TAG")),
+    sources: &[include_str!("drone.rs")],
+    job: &[
+        ("DRONE_SYSTEM_HOST", "drone.example"),
+        ("DRONE_REPO", "octo/shop"),
+        ("DRONE_BUILD_NUMBER", "42"),
+        ("DRONE_STAGE_NUMBER", "1"),
+        ("DRONE_STAGE_NAME", "deploy"),
+    ],
+    // Each step is a container of its own.
+    same_job: &[&[("DRONE_STEP_NUMBER", "3"), ("HOSTNAME", "9c2f"), ("DRONE_BUILD_STATUS", "failure")]],
+    other_jobs: &[
+        &[("DRONE_SYSTEM_HOST", "drone.other.example")],
+        &[("DRONE_REPO", "octo/web")],
+        &[("DRONE_BUILD_NUMBER", "43")],
+        &[("DRONE_STAGE_NUMBER", "2")],
+    ],
+    unknown_jobs: &[&[("DRONE_STAGE_NUMBER", "")], &[("DRONE_BUILD_NUMBER", "")], &[("DRONE_REPO", "")]],
+    job_status: &[(&[("DRONE_BUILD_STATUS", "failure")], Some("failure"))],
+};

@@ -1,35 +1,71 @@
 //! Gitea Actions and Forgejo Actions: GitHub's variables and commands, read by other programs.
 //!
-//! Owns: what they do otherwise than GitHub. Does not own: what they share with it (`github`). Sources: Gitea's
-//! `models/actions/run.go` (links end in the run's number) and the runner that both use, nektos/act
-//! (`pkg/runner/command.go`).
+//! Owns: what differs from GitHub. Does not own: what they share with it (`github`). Sources: Gitea's
+//! `models/actions/run.go` (links end in the run's number) and `services/actions/auth.go` (the runtime token); nektos/act
+//! (`pkg/runner/command.go`), on which both runners are based.
 
-use super::System;
-use super::github::{GitHub, context_with};
+#[cfg(test)]
+use super::contract_tests::Example;
+use super::github::{self, GitHub};
 use super::surface::{Surface, SurfaceError};
+use super::{STOP_TIMEOUT, System, identity};
 use crate::env::Env;
 use crate::model::message::{Level, Summary};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 
 /// Gitea Actions.
 pub(super) const GITEA: System = System {
     name: "Gitea Actions",
     source_system: Some("gitea"),
     detect: |env| env.is_true("GITEA_ACTIONS"),
-    context: |env| context_with(env, RUN),
+    context: |env| github::context_with(env, RUN),
+    job_identity,
+    job_status: |_| None,
+    temp_dir: Some("RUNNER_TEMP"),
+    stop_timeout: STOP_TIMEOUT,
     surface: |env| Box::new(Gitea::new(env)),
+    #[cfg(test)]
+    example: Example { minimal: &[("GITEA_ACTIONS", "true")], ambiguous: &[GITEA_IMITATES], ..EXAMPLE },
 };
 
-/// Forgejo Actions, which says that it is Gitea as well.
+/// Forgejo Actions, which also sets Gitea's marker.
 pub(super) const FORGEJO: System = System {
     name: "Forgejo Actions",
     source_system: Some("forgejo"),
     detect: |env| env.is_true("FORGEJO_ACTIONS"),
-    context: |env| context_with(env, RUN),
+    context: |env| github::context_with(env, RUN),
+    job_identity,
+    job_status: |_| None,
+    temp_dir: Some("RUNNER_TEMP"),
+    stop_timeout: STOP_TIMEOUT,
     surface: |env| Box::new(Gitea::new(env)),
+    #[cfg(test)]
+    example: Example { minimal: &[("FORGEJO_ACTIONS", "true")], ambiguous: &[FORGEJO_IMITATES], ..EXAMPLE },
 };
 
-/// The page of a run has its number in the address, where GitHub has its id.
+/// A run's page has its number in the address, where GitHub has its id.
 const RUN: &str = "GITHUB_RUN_NUMBER";
+
+/// A task is one attempt of one job. Without a readable task id, the runner and its container or temporary directory tell
+/// jobs apart.
+fn job_identity(env: &Env) -> Option<String> {
+    match task_id(env) {
+        Some(task) => {
+            identity(env, &["GITHUB_RUN_ID"], &["GITHUB_SERVER_URL"]).map(|run| format!("{run}\ntask={task}"))
+        }
+        None => github::identity_of_run(env, &["RUNNER_NAME", "RUNNER_TEMP", "HOSTNAME"]),
+    }
+}
+
+/// The id of the job's task. No variable holds it, but the runtime token does: it is a JWT with the claim `TaskID`. The
+/// signature does not matter here, because only this job's own steps could forge it.
+fn task_id(env: &Env) -> Option<u64> {
+    let claims = env.get("ACTIONS_RUNTIME_TOKEN")?.trim().split('.').nth(1)?;
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    claims.get("TaskID")?.as_u64()
+}
 
 /// GitHub's surfaces, for a parser that is less exact.
 struct Gitea(GitHub);
@@ -42,8 +78,8 @@ impl Gitea {
 
 impl Surface for Gitea {
     fn annotation(&self, level: Level, title: &str, message: &str) -> String {
-        // A property whose value holds a `=` is dropped.
-        self.0.annotation(level, &tame(&title.replace('=', ":")), &tame(message))
+        // A property with a `=` in its value is dropped.
+        self.0.annotation(level, &defuse(&title.replace('=', ":")), &defuse(message))
     }
 
     fn annotates_on_stdout(&self) -> bool {
@@ -63,9 +99,9 @@ impl Surface for Gitea {
     }
 }
 
-/// `text` without what act reads otherwise than GitHub: a message begins after the last `::`, its own first
-/// character included, and escapes are undone in no particular order, so that the text `%0A`, escaped to `%250A`, may become a line break.
-fn tame(text: &str) -> String {
+/// Separates characters that act would parse differently from GitHub: to act, a message begins after the last `::`, and
+/// escapes are reversed in no particular order, so that the text `%0A`, escaped as `%250A`, might become a line break.
+fn defuse(text: &str) -> String {
     const ESCAPES: [&str; 5] = ["25", "0D", "0A", "3A", "2C"];
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
@@ -81,55 +117,7 @@ fn tame(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+mod tests;
 
-    /// As act reads a line: the message begins after the last `::`. Gives name, properties and message, still escaped.
-    fn parse(line: &str) -> Option<(&str, &str, &str)> {
-        let (head, message) = line.strip_prefix("::")?.rsplit_once("::")?;
-        let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-        Some((name, properties, message))
-    }
-
-    fn unescape(text: &str, order: &[(&str, &str)]) -> String {
-        order.iter().fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
-    }
-
-    const ORDERS: [[(&str, &str); 5]; 3] = [
-        [("%25", "%"), ("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ",")],
-        [("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")],
-        [("%0A", "\n"), ("%25", "%"), ("%2C", ","), ("%0D", "\r"), ("%3A", ":")],
-    ];
-
-    fn gitea() -> Gitea {
-        Gitea::new(&Env::default())
-    }
-
-    proptest! {
-        #[test]
-        fn an_annotation_is_one_command_with_its_text(
-            title in "([:%=,0-9A-D ]|25|0A|\\PC){0,40}", message in "([:%,\n0-9A-D]|::|%0A|%25|##\\[error\\]|\\PC){0,60}"
-        ) {
-            let text = gitea().annotation(Level::Error, &title, &message);
-            prop_assert_eq!(text.matches('\n').count(), 1);
-            let (name, properties, said) = parse(text.trim_end_matches('\n')).expect("a command");
-            prop_assert_eq!(name, "error");
-            let pairs: Vec<Vec<&str>> = properties.split(',').map(|pair| pair.split('=').collect()).collect();
-            prop_assert!(pairs.len() == 1 && pairs[0].len() == 2 && pairs[0][0] == "title", "{:?}", pairs);
-            let shown_title = tame(&title.replace('=', ":"));
-            // Without a message there would be no annotation: the title stands in for it.
-            let shown_message = if message.is_empty() { shown_title.clone() } else { tame(&message) };
-            for order in ORDERS {
-                prop_assert_eq!(unescape(said, &order), shown_message.clone());
-                prop_assert_eq!(unescape(pairs[0][1], &order), shown_title.clone());
-            }
-        }
-    }
-
-    #[test]
-    fn text_without_pitfalls_stays_as_it_is() {
-        assert_eq!(tame("100% of 12:30 a::b %0A"), "100% of 12:30 a: :b % 0A");
-        assert_eq!(tame(":::"), " : : :");
-    }
-}
+#[cfg(test)]
+use tests::{EXAMPLE, FORGEJO_IMITATES, GITEA_IMITATES};

@@ -5,9 +5,11 @@
 //! CI/CD variables reference", "Job logs" and "GitLab CI/CD artifacts reports types"; GitLab's `ansi2json/converter.rb`
 //! and `parse_dotenv_artifact_service.rb`.
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::output_variables::{fits_environment, select};
 use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
-use super::{Context, Detected, System, equals, first, link, repository_of_remote};
+use super::{Context, Detected, STOP_TIMEOUT, System, equals, first, identity, link, repository_of_remote};
 use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::message::{Level, Summary};
@@ -23,7 +25,15 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("gitlab"),
     detect: |env| env.get("GITLAB_CI").is_some(),
     context,
+    // A retry is a new job.
+    job_identity: |env| identity(env, &["CI_JOB_ID"], &["CI_SERVER_URL"]),
+    // Set in `after_script`.
+    job_status: |env| first(env, &["CI_JOB_STATUS"]),
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |env| Box::new(GitLab::new(env)),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -230,6 +240,20 @@ fn replace(path: &Path, text: &str) -> Result<(), SurfaceError> {
         SurfaceError::file(path, error)
     })
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("GITLAB_CI", "true")],
+    ambiguous: &[&[("GITLAB_CI", "true"), ("JENKINS_HOME", "/srv/jenkins")]],
+    not_detected: &[],
+    refs: Some(("CI_COMMIT_REF_NAME", "CI_COMMIT_TAG")),
+    sources: &[include_str!("gitlab.rs")],
+    job: &[("CI_SERVER_URL", "https://gitlab.example"), ("CI_PIPELINE_ID", "9"), ("CI_JOB_ID", "7")],
+    same_job: &[&[("CI_JOB_STATUS", "failed")], &[("CI_JOB_ID", " 7 ")]],
+    other_jobs: &[&[("CI_JOB_ID", "8")], &[("CI_SERVER_URL", "https://gitlab.other.example")]],
+    unknown_jobs: &[&[("CI_JOB_ID", "")], &[("CI_JOB_ID", ""), ("CI_JOB_NAME", "deploy")]],
+    job_status: &[(&[("CI_JOB_STATUS", "canceled")], Some("canceled"))],
+};
 
 #[cfg(test)]
 mod tests;

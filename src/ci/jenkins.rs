@@ -1,11 +1,12 @@
 //! Jenkins.
 //!
-//! Owns: the variables of Jenkins core, of the plugins git, GitLab, build-user-vars and GitHub Pull Request Builder, and of
-//! multibranch pipelines.
-//! Jenkins sets JENKINS_URL and BUILD_URL only where its root URL is configured.
+//! Owns: the variables of Jenkins core, of multibranch pipelines, and of the plugins git, GitLab, build-user-vars and GitHub
+//! Pull Request Builder. Jenkins sets JENKINS_URL and BUILD_URL only if its root URL is configured.
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::plain::Plain;
-use super::{Context, System, first, link, repository_of_remote};
+use super::{Context, STOP_TIMEOUT, System, first, identity, link, repository_of_remote};
 use crate::env::Env;
 
 /// Jenkins.
@@ -14,7 +15,15 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("jenkins"),
     detect: |env| ["JENKINS_URL", "JENKINS_HOME"].iter().any(|name| env.get(name).is_some()),
     context,
+    // Parallel stages share the build tag. On one node each has a workspace of its own, while stages that run after each other
+    // share it: STAGE_NAME would separate a gate from its `finish`. BUILD_TAG does not tell `a/b` from `a-b`; JOB_NAME does.
+    job_identity: |env| identity(env, &["BUILD_TAG", "NODE_NAME", "WORKSPACE"], &["JENKINS_URL", "JOB_NAME"]),
+    job_status: |_| None,
+    temp_dir: Some("WORKSPACE_TMP"),
+    stop_timeout: STOP_TIMEOUT,
     surface: |_| Box::new(Plain),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 4] = [
@@ -24,14 +33,14 @@ const METADATA: [(&str, &str); 4] = [
     ("vi_jenkins_executor_number", "EXECUTOR_NUMBER"),
 ];
 
-/// What the build-user-vars plugin writes as user where none started the build.
-const NO_PERSON: [&str; 3] = ["scmChange", "timer", "remoteRequest"];
+/// What the build-user-vars plugin gives as the user if no person started the build.
+const PROGRAMS: [&str; 3] = ["scmChange", "timer", "remoteRequest"];
 
 fn context(env: &Env) -> Context {
     let build_number = first(env, &["BUILD_NUMBER"]);
     let mut context = Context {
         repository: repository_of_remote(env, &["GIT_URL", "GIT_URL_1"]),
-        // The pull request builder checks out a merge commit that nobody ever sees again.
+        // The pull request builder checks out a temporary merge commit.
         sha: first(env, &["ghprbActualCommit", "GIT_COMMIT"]),
         version: build_number.clone(),
         build_number,
@@ -41,15 +50,40 @@ fn context(env: &Env) -> Context {
         actor_email: first(env, &["BUILD_USER_EMAIL"]),
         actor_name: first(env, &["BUILD_USER"]),
         manual_trigger: first(env, &["BUILD_USER_ID"])
-            .filter(|user| !NO_PERSON.contains(&user.raw()))
+            .filter(|user| !PROGRAMS.contains(&user.raw()))
             .map(|user| user.source),
         ..Context::default()
     };
-    // On a change request BRANCH_NAME is "PR-7", and the first of these are where it comes from. The git plugin writes
-    // "detached" where it was asked for a commit.
+    // For a change request BRANCH_NAME is "PR-7", and the first three variables hold its source. The git plugin gives
+    // "detached" if it was told to check out a commit.
     let branches = ["CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "GIT_BRANCH", "BRANCH_NAME"];
-    let told: Vec<&str> = branches.into_iter().filter(|name| env.get(name) != Some("detached")).collect();
-    context.set_refs(env, &told, &["TAG_NAME"]);
+    let attached: Vec<&str> = branches.into_iter().filter(|name| env.get(name) != Some("detached")).collect();
+    context.set_refs(env, &attached, &["TAG_NAME"]);
     context.add_metadata(env, &METADATA);
     context
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("JENKINS_HOME", "/var/jenkins_home")],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: Some(("BRANCH_NAME", "TAG_NAME")),
+    sources: &[include_str!("jenkins.rs")],
+    job: &[
+        ("JOB_NAME", "shop/main"),
+        ("BUILD_TAG", "jenkins-shop-main-42"),
+        ("NODE_NAME", "agent-1"),
+        ("WORKSPACE", "/srv/workspace/shop_main"),
+        ("STAGE_NAME", "Gate"),
+    ],
+    same_job: &[&[("STAGE_NAME", "Report"), ("EXECUTOR_NUMBER", "3")]],
+    other_jobs: &[
+        &[("BUILD_TAG", "jenkins-shop-main-43")],
+        &[("JOB_NAME", "shop-main")],
+        &[("NODE_NAME", "agent-2")],
+        &[("WORKSPACE", "/srv/workspace/shop_main@2")],
+    ],
+    unknown_jobs: &[&[("BUILD_TAG", "")], &[("NODE_NAME", "")], &[("WORKSPACE", "")]],
+    job_status: &[],
+};

@@ -1,7 +1,8 @@
-//! CI systems: which one this is, what it knows, and how it shows things.
+//! CI systems: which one this is, what it knows about the run, and where it shows things.
 //!
-//! Owns: the table of systems and what they have in common. Each system is one file that owns both reading its
-//! variables and writing its surfaces. Does not own: which detected value is used in the end (`settings`).
+//! Owns: the table of systems and what they have in common. Each system is one file, which owns reading its variables, its
+//! job identity and status, its temporary directory and its surfaces. A new system is a new file and a line in the table.
+//! Does not own: which detected value is used in the end (`settings`).
 
 mod appveyor;
 mod azure;
@@ -22,7 +23,6 @@ mod github;
 mod gitlab;
 mod harness;
 mod jenkins;
-pub mod job;
 mod output_variables;
 mod plain;
 mod remote;
@@ -38,25 +38,41 @@ pub use context::Context;
 pub use detected::Detected;
 
 use crate::env::Env;
-use detected::{equals, first, link, repository_of_remote, without_credentials};
+use detected::{equals, exit_status, first, identity, link, repository_of_remote, without_credentials};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use surface::Surface;
 
-/// One CI system: how to recognise it, read it and speak to it.
+/// A CI system: how to detect it, read its variables and use its surfaces.
+///
+/// There are no defaults: the file of a new system does not compile until it has answered every question.
 pub struct System {
     /// Its name for people.
     pub name: &'static str,
-    /// Its name for the API; none outside CI.
+    /// Its name for the API. None outside CI.
     pub source_system: Option<&'static str>,
+    /// Whether the environment belongs to this system.
     detect: fn(&Env) -> bool,
+    /// What its variables say about the run.
     context: fn(&Env) -> Context,
+    /// See [`System::job_identity`].
+    job_identity: fn(&Env) -> Option<String>,
+    /// See [`System::job_status`].
+    job_status: fn(&Env) -> Option<Detected>,
+    /// The variable that names the job's temporary directory, if the system empties one when the job ends.
+    temp_dir: Option<&'static str>,
+    /// See [`System::stop_timeout`].
+    stop_timeout: Duration,
+    /// Where it shows messages and takes outputs.
     surface: fn(&Env) -> Box<dyn Surface>,
+    /// Variables for the tests over all systems.
+    #[cfg(test)]
+    example: contract_tests::Example,
 }
 
-/// All systems, in the order in which they are asked: one that imitates another stands before it.
+/// All systems in the order of detection: a system that imitates another comes before it.
 const SYSTEMS: &[&System] = &[
-    // Both say that they are GitHub, and Forgejo that it is Gitea.
+    // Both also set GitHub's marker, and Forgejo sets Gitea's.
     &gitea::FORGEJO,
     &gitea::GITEA,
     &github::SYSTEM,
@@ -67,7 +83,7 @@ const SYSTEMS: &[&System] = &[
     &circleci::SYSTEM,
     &teamcity::SYSTEM,
     &travis::SYSTEM,
-    // Both may say that they are Drone.
+    // Both may set Drone's marker.
     &harness::SYSTEM,
     &woodpecker::SYSTEM,
     &drone::SYSTEM,
@@ -77,62 +93,64 @@ const SYSTEMS: &[&System] = &[
     &appveyor::SYSTEM,
     &rundeck::SYSTEM,
     &cloud_build::SYSTEM,
-    // Last: its variables may be set on a machine for good.
+    // Last, because its variables may be set permanently on a machine.
     &jenkins::SYSTEM,
 ];
 
+/// The default of `stop_timeout`, unless an agent kills sooner: GitHub and Azure kill 10 s after the first signal.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+
 impl System {
-    /// The system that this environment belongs to.
+    /// The system that the environment belongs to.
     #[must_use]
     pub fn detect(env: &Env) -> &'static Self {
         SYSTEMS.iter().find(|system| (system.detect)(env)).copied().unwrap_or(&plain::SYSTEM)
     }
 
-    /// What it tells about this run, normalised. Outside CI, what the git checkout around `directory` tells.
+    /// What is known about this run, normalised. Outside CI: what the git checkout around `directory` says.
     #[must_use]
     pub fn context(&self, env: &Env, directory: &Path) -> Context {
         let mut context = (self.context)(env);
-        if self.source_system.is_none() {
-            if let Some(checkout) = git::Checkout::find(directory) {
-                context.add_checkout(checkout);
-            }
+        if self.source_system.is_none()
+            && let Some(checkout) = git::Checkout::find(directory)
+        {
+            context.add_checkout(checkout);
         }
         context.add_defaults();
-        // Some put it together from several variables.
+        // Some systems compose the URL from several variables, which may hold credentials.
         context.run_url = context.run_url.and_then(without_credentials);
         context.source_system = self.source_system.map(|name| Detected::new(name, self.name));
         context
     }
 
-    /// What distinguishes this execution of this job from every other on the same machine; unknown if the system does not say.
+    /// The identity of this execution of this job: the same in all its steps, and different from every other build, attempt,
+    /// matrix job and parallel stage. None if the system does not give one.
     #[must_use]
     pub fn job_identity(&self, env: &Env) -> Option<String> {
-        job::identity(env).or_else(|| self.source_system.is_none().then(job::session))
+        (self.job_identity)(env)
     }
 
     /// The status of the job so far, in the system's own word, if it exposes one.
     #[must_use]
     pub fn job_status(&self, env: &Env) -> Option<Detected> {
-        job::status(env)
+        (self.job_status)(env)
     }
 
     /// The job's temporary directory, which the system empties when the job ends, and the variable that names it.
     #[must_use]
     pub fn temp_dir(&self, env: &Env) -> Option<(&'static str, PathBuf)> {
-        let names = ["RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP"];
-        names.into_iter().find_map(|name| {
-            let path = PathBuf::from(env.get(name)?);
-            path.is_absolute().then_some((name, path))
-        })
+        let name = self.temp_dir?;
+        let path = PathBuf::from(env.get(name)?);
+        path.is_absolute().then_some((name, path))
     }
 
-    /// The default of `stop_timeout`: it leaves time to write outputs before the agent kills the step.
+    /// The default of the setting `stop_timeout`: it leaves time to write outputs before the agent kills the step.
     #[must_use]
     pub fn stop_timeout(&self) -> Duration {
-        Duration::from_secs(9)
+        self.stop_timeout
     }
 
-    /// Where it shows errors, summaries and outputs.
+    /// Where the system shows messages and takes outputs.
     #[must_use]
     pub fn surface(&self, env: &Env) -> Box<dyn Surface> {
         (self.surface)(env)

@@ -1,21 +1,101 @@
-//! No CI system, or one that shows plain text: what Jenkins, Bitbucket and a terminal have in common.
+//! No known CI system.
 //!
-//! Owns: that surface. Does not own: what plain text looks like (`surface`), nor `output_file`, which works everywhere
-//! (`report`).
+//! Owns: the job identity outside CI, and plain text as a surface, which several CI systems share. Does not own: what plain
+//! text looks like (`surface`).
 
 use super::surface::Surface;
-use super::{Context, System};
+use super::{Context, STOP_TIMEOUT, System};
+use crate::env::Env;
 
-/// Outside every CI system that is known.
+/// Outside every known CI system.
 pub(super) const SYSTEM: System = System {
-    name: "no CI system that is known",
+    name: "no known CI system",
     source_system: None,
     detect: |_| true,
     context: |_| Context::default(),
+    job_identity: session,
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |_| Box::new(Plain),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
-/// Plain text, and nothing else: every surface's own default.
+/// Plain text only: the default of every surface method.
 pub(super) struct Plain;
 
 impl Surface for Plain {}
+
+/// The session that this process belongs to. Outside CI the session is the job: that of a terminal, a timer or a service.
+#[cfg(target_os = "linux")]
+fn session(_: &Env) -> Option<String> {
+    session_of("self")
+}
+
+/// The session of `process`, and the start of its leader, because session ids are reused.
+#[cfg(target_os = "linux")]
+fn session_of(process: &str) -> Option<String> {
+    // The second field, the name, is in parentheses and may hold anything. Of all fields, the 6th is the session and the 22nd
+    // the start (proc(5)).
+    let field = |process: &str, number: usize| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        stat.rsplit(')').next()?.split_whitespace().nth(number - 3).map(str::to_owned)
+    };
+    let session = field(process, 6)?;
+    let start = field(&session, 22)?;
+    Some(format!("session {session} {start}"))
+}
+
+/// The session that this process belongs to. Outside CI the session is the job. The start of its leader is not known here.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn session(_: &Env) -> Option<String> {
+    rustix::process::getsid(None).ok().map(|session| format!("session {session:?}"))
+}
+
+/// There are no POSIX sessions.
+#[cfg(not(unix))]
+fn session(_: &Env) -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+const EXAMPLE: super::contract_tests::Example = super::contract_tests::Example {
+    minimal: &[],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: None,
+    sources: &[],
+    job: &[],
+    same_job: &[],
+    other_jobs: &[],
+    unknown_jobs: &[],
+    job_status: &[],
+};
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn processes_of_one_session_share_an_identity() {
+        // Prints two process ids, and waits until its standard input is closed.
+        let script = "echo $$; sh -c 'echo $$; read _'";
+        let mut leader = Command::new("setsid")
+            .args(["sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(leader.stdout.take().unwrap()).lines();
+        let ids: Vec<String> = lines.take(2).map(Result::unwrap).collect();
+        let sessions: Vec<Option<String>> = ids.iter().map(|id| session_of(id)).collect();
+        leader.wait().unwrap();
+        assert!(sessions[0].as_ref().unwrap().starts_with(&format!("session {} ", ids[0])), "{sessions:?}");
+        assert_eq!(sessions[0], sessions[1]);
+        assert_ne!(session(&Env::default()), sessions[0]);
+        assert_eq!(session(&Env::default()), session(&Env::default()));
+    }
+}

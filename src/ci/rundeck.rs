@@ -1,11 +1,13 @@
 //! Rundeck.
 //!
-//! Owns: the variables that Rundeck makes of a job's context (Rundeck documentation, "Context Variable Usage"; over SSH they
-//! arrive only if the server accepts `RD_*`). They say nothing of a repository. Its log filters are off unless a job
-//! turns them on, so there is no surface to rely on.
+//! Owns: the variables that Rundeck makes of a job's context (Rundeck documentation, "Context Variable Usage"). Over SSH they
+//! arrive only if the server accepts `RD_*`. They name no repository. Its log filters are off unless a job enables them, so
+//! no surface can rely on them.
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::plain::Plain;
-use super::{Context, Detected, System, equals, first, link};
+use super::{Context, Detected, STOP_TIMEOUT, System, equals, first, identity, link};
 use crate::env::Env;
 
 /// Rundeck.
@@ -14,7 +16,14 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("rundeck"),
     detect: |env| ["RD_JOB_EXECID", "RD_JOB_ID"].iter().any(|name| env.get(name).is_some()),
     context,
+    // A referenced job shares the execution id of the job that refers to it, and so do the nodes of a step.
+    job_identity: |env| identity(env, &["RD_JOB_EXECID"], &["RD_JOB_SERVERURL", "RD_JOB_ID", "RD_NODE_NAME"]),
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |_| Box::new(Plain),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 7] = [
@@ -50,3 +59,23 @@ fn run_url(env: &Env) -> Option<Detected> {
     let value = format!("{}/project/{project}/execution/show/{execution}", server.raw().trim_end_matches('/'));
     Some(Detected::new(value, "RD_JOB_SERVERURL, RD_JOB_PROJECT and RD_JOB_EXECID"))
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("RD_JOB_EXECID", "17")],
+    ambiguous: &[],
+    not_detected: &[],
+    refs: None,
+    sources: &[include_str!("rundeck.rs")],
+    job: &[("RD_JOB_SERVERURL", "https://rundeck.example"), ("RD_JOB_ID", "9f3c"), ("RD_JOB_EXECID", "17")],
+    same_job: &[],
+    other_jobs: &[
+        &[("RD_JOB_EXECID", "18")],
+        &[("RD_JOB_ID", "1a2b")],
+        &[("RD_JOB_SERVERURL", "https://rundeck.other.example")],
+        &[("RD_NODE_NAME", "web-1")],
+        &[("RD_NODE_NAME", "web-2")],
+    ],
+    unknown_jobs: &[&[("RD_JOB_EXECID", "")]],
+    job_status: &[],
+};

@@ -1,10 +1,12 @@
 //! Woodpecker.
 //!
-//! Owns: its variables (Woodpecker documentation, "Environment variables"; before version 1.0 they began with `CI_BUILD_`). It has
-//! nowhere to show errors but the log, and hands on nothing between steps but files.
+//! Owns: its variables (Woodpecker documentation, "Environment variables"). Before version 1.0 they began with `CI_BUILD_`.
+//! It shows errors only in the log, and steps share nothing but files.
 
+#[cfg(test)]
+use super::contract_tests::Example;
 use super::plain::Plain;
-use super::{Context, System, first, link, repository_of_remote, unix_time};
+use super::{Context, STOP_TIMEOUT, System, first, identity, link, repository_of_remote, unix_time};
 use crate::env::Env;
 
 /// Woodpecker.
@@ -13,7 +15,16 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("woodpecker"),
     detect: |env| env.get("CI").is_some_and(|name| name.trim().eq_ignore_ascii_case("woodpecker")),
     context,
+    job_identity: |env| {
+        // A restarted pipeline gets a new number. Its workflows are numbered, each combination of a matrix separately.
+        identity(env, &["CI_REPO", "CI_PIPELINE_NUMBER", "CI_WORKFLOW_NUMBER"], &["CI_SYSTEM_URL"])
+    },
+    job_status: |_| None,
+    temp_dir: None,
+    stop_timeout: STOP_TIMEOUT,
     surface: |_| Box::new(Plain),
+    #[cfg(test)]
+    example: EXAMPLE,
 };
 
 const METADATA: [(&str, &str); 6] = [
@@ -25,7 +36,7 @@ const METADATA: [(&str, &str); 6] = [
     ("vi_woodpecker_step_url", "CI_STEP_URL"),
 ];
 
-/// Events that are somebody's own doing.
+/// Events that a person triggers.
 const MANUAL: [&str; 2] = ["manual", "deployment"];
 
 fn context(env: &Env) -> Context {
@@ -35,12 +46,12 @@ fn context(env: &Env) -> Context {
             .or_else(|| repository_of_remote(env, &["CI_REPO_CLONE_URL", "CI_REPO_URL", "CI_REPO_LINK"])),
         sha: first(env, &["CI_COMMIT_SHA"]),
         environment: first(env, &["CI_PIPELINE_DEPLOY_TARGET", "CI_BUILD_DEPLOY_TARGET"]),
-        // There is no other id: it is unique within the repository.
+        // There is no other id. It is unique within the repository.
         invoke_id: number.clone(),
         build_number: number,
         run_url: link(env, &["CI_PIPELINE_URL", "CI_PIPELINE_LINK", "CI_BUILD_LINK"]),
         actor: first(env, &["CI_PIPELINE_AUTHOR", "CI_COMMIT_AUTHOR"]),
-        started_at: unix_time::time(env, &["CI_PIPELINE_STARTED", "CI_BUILD_STARTED"]),
+        started_at: unix_time::timestamp(env, &["CI_PIPELINE_STARTED", "CI_BUILD_STARTED"]),
         manual_trigger: first(env, &["CI_PIPELINE_EVENT", "CI_BUILD_EVENT"])
             .filter(|event| MANUAL.contains(&event.raw()))
             .map(|event| format!("{}={}", event.source, event.value)),
@@ -48,10 +59,36 @@ fn context(env: &Env) -> Context {
     };
     // On a pull request CI_COMMIT_BRANCH is its target.
     context.set_refs(env, &["CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"], &["CI_COMMIT_TAG"]);
-    // The e-mail address is the commit author's, who need not have started the pipeline.
+    // The e-mail address is the commit author's, who may not have started the pipeline.
     if context.actor.as_ref().is_some_and(|actor| env.get("CI_COMMIT_AUTHOR") == Some(actor.raw())) {
         context.actor_email = first(env, &["CI_COMMIT_AUTHOR_EMAIL"]);
     }
     context.add_metadata(env, &METADATA);
     context
 }
+
+#[cfg(test)]
+const EXAMPLE: Example = Example {
+    minimal: &[("CI", "woodpecker")],
+    ambiguous: &[&[("CI", "woodpecker"), ("DRONE", "true")]],
+    not_detected: &[&[("CI", "true")]],
+    refs: Some(("CI_COMMIT_BRANCH", "CI_COMMIT_TAG")),
+    sources: &[include_str!("woodpecker.rs")],
+    job: &[
+        ("CI_SYSTEM_URL", "https://woodpecker.example"),
+        ("CI_REPO", "octo/shop"),
+        ("CI_PIPELINE_NUMBER", "42"),
+        ("CI_WORKFLOW_NUMBER", "1"),
+        ("CI_WORKFLOW_NAME", "deploy"),
+    ],
+    // Each step is a container of its own.
+    same_job: &[&[("CI_STEP_NUMBER", "3"), ("HOSTNAME", "9c2f"), ("CI_PIPELINE_STATUS", "failure")]],
+    other_jobs: &[
+        &[("CI_SYSTEM_URL", "https://woodpecker.other.example")],
+        &[("CI_REPO", "octo/web")],
+        &[("CI_PIPELINE_NUMBER", "43")],
+        &[("CI_WORKFLOW_NUMBER", "2")],
+    ],
+    unknown_jobs: &[&[("CI_WORKFLOW_NUMBER", "")], &[("CI_PIPELINE_NUMBER", "")], &[("CI_REPO", "")]],
+    job_status: &[],
+};

@@ -42,7 +42,7 @@ fn long_messages_are_cut_where_they_are_shown() {
     let printed = (SYSTEM.surface)(&recorder.env()).annotation(Level::Warning, &"t".repeat(900), &"ä".repeat(9_000));
     assert!(printed.contains(&"ä".repeat(9_000)), "it is whole in the log");
     let call = &recorder.calls()[0];
-    assert!(call[1].len() + call[5].len() <= LARGEST_ANNOTATION && call[5].ends_with(CUT), "{}", call[5].len());
+    assert!(call[1].len() + call[5].len() <= LARGEST_ANNOTATION && call[5].ends_with(TRUNCATED), "{}", call[5].len());
 }
 
 #[test]

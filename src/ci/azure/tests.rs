@@ -4,6 +4,7 @@ use super::*;
 use crate::ci::surface::tests::{clean, clean_lines};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 #[derive(Debug, PartialEq, Eq)]
 struct Command {
@@ -37,8 +38,8 @@ fn read(text: &str) -> (Vec<Command>, Vec<&str>) {
     (commands.into_iter().filter_map(parse).collect(), others)
 }
 
-fn surface(temporary: Option<&Path>) -> Azure {
-    Azure { temporary: temporary.map(Path::to_owned) }
+fn surface(temp_dir: Option<&Path>) -> Azure {
+    Azure { temp_dir: temp_dir.map(Path::to_owned) }
 }
 
 #[test]

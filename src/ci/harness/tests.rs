@@ -103,13 +103,13 @@ proptest! {
 
 #[test]
 fn common_words_are_taken_and_the_rest_is_named() {
-    let taken = |value: &str| written(value);
-    assert_eq!(taken("https://app.example/x?view=1&a=b").as_deref(), Some("https://app.example/x?view=1&a=b"));
-    assert_eq!(taken("").as_deref(), Some(""));
-    assert_eq!(taken("No $ on Fridays # 3pm").as_deref(), Some("'No $ on Fridays # 3pm'"));
-    assert_eq!(taken("it isn't time").as_deref(), Some("\"it isn't time\""));
+    let quoted = |value: &str| quote(value);
+    assert_eq!(quoted("https://app.example/x?view=1&a=b").as_deref(), Some("https://app.example/x?view=1&a=b"));
+    assert_eq!(quoted("").as_deref(), Some(""));
+    assert_eq!(quoted("No $ on Fridays # 3pm").as_deref(), Some("'No $ on Fridays # 3pm'"));
+    assert_eq!(quoted("it isn't time").as_deref(), Some("\"it isn't time\""));
     for refused in ["two\nlines", "it's \"so\"", "it's $5", "back\\slash x", "a \"b\" # c", &"x".repeat(60_001)] {
-        assert_eq!(taken(refused), None, "{refused}");
+        assert_eq!(quoted(refused), None, "{refused}");
     }
 }
 

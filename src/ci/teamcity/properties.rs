@@ -1,25 +1,24 @@
-//! TeamCity's properties files: the build's own, and that of the configuration parameters, which the first names.
+//! TeamCity's properties files: that of the build, and that of the configuration parameters, which the first one names.
 //!
-//! Owns: finding and reading them, by the format of `java.util.Properties`. They hold passwords as well: nothing is kept
-//! but what is asked for by name.
+//! Owns: finding and parsing them, by the format of `java.util.Properties`. They also hold passwords: a value leaves this
+//! module only if it is requested by name.
 
 use crate::ci::Detected;
 use crate::env::Env;
 use std::collections::BTreeMap;
 
-/// The variable that names the file of the build's properties, and the property that names that of the configuration's.
+/// The variable that names the build's properties file, and the property in it that names the configuration's.
 const BUILD_FILE: &str = "TEAMCITY_BUILD_PROPERTIES_FILE";
 const CONFIGURATION_FILE: &str = "teamcity.configuration.properties.file";
-/// Files are read up to this size.
+/// A larger file is ignored.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
 
-/// The properties of a build, where they can be read.
+/// The properties of a build, as far as the files can be read.
 pub(super) struct Properties {
     files: Vec<BTreeMap<String, String>>,
 }
 
 impl Properties {
-    /// Those of the build that `env` belongs to.
     pub(super) fn of_build(env: &Env) -> Self {
         let build = env.get(BUILD_FILE).and_then(read).unwrap_or_default();
         let configuration = build.get(CONFIGURATION_FILE).and_then(|path| read(path)).unwrap_or_default();
@@ -47,7 +46,7 @@ fn read(path: &str) -> Option<BTreeMap<String, String>> {
     Some(parse(&String::from_utf8_lossy(&std::fs::read(path).ok()?)))
 }
 
-/// Reads `key=value` lines: `#` and `!` begin comments, `\` escapes, and at the end of a line joins the next to it.
+/// Parses `key=value` lines: `#` and `!` begin comments, and `\` escapes or, at the end of a line, joins the next one.
 fn parse(text: &str) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::new();
     let mut lines = text.split(['\n', '\r']).map(trim_start);
@@ -118,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_format_is_javas() {
+    fn java_properties_are_parsed() {
         let text = "# comment\n! too\n\n  a=1\r\nb : two words \nc\\=d\\:e\\ f=x\\\\y\nurl=https\\://tc.example/\nlong=one \\\n   two\nk\\u00e4=\\uD83D\\uDE00\\t.\nempty\n";
         let parsed = parse(text);
         let expected = [
@@ -135,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read(text in "(\\PC|[\\\\=:#! \n\r\t\u{0}u0-9a-f]){0,200}") {
+        fn any_text_is_parsed(text in "(\\PC|[\\\\=:#! \n\r\t\u{0}u0-9a-f]){0,200}") {
             parse(&text);
         }
     }

@@ -93,3 +93,22 @@ proptest! {
         );
     }
 }
+
+#[test]
+fn job_identity_is_the_build_id_of_the_properties_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let identity = |build: &str, server: &str, variables: &[(&str, &str)]| {
+        let path = dir.path().join(format!("{build}.properties"));
+        let properties =
+            format!("teamcity.build.id={build}\nteamcity.serverUrl={server}\nteamcity.agent.name=agent 1\n");
+        std::fs::write(&path, properties).unwrap();
+        let file = ("TEAMCITY_BUILD_PROPERTIES_FILE", path.to_str().unwrap());
+        job_identity(&variables.iter().copied().chain([file]).collect()).unwrap()
+    };
+    let job = identity("987654", "https://teamcity.example", &[]);
+    assert_eq!(job, identity("987654", "https://teamcity.example", &[("BUILD_NUMBER", "42")]));
+    assert_ne!(job, identity("987655", "https://teamcity.example", &[]));
+    assert_ne!(job, identity("987654", "https://teamcity.other.example", &[]));
+    let number = [("TEAMCITY_PROJECT_NAME", "Shop"), ("TEAMCITY_BUILDCONF_NAME", "Deploy"), ("BUILD_NUMBER", "42")];
+    assert!(identity("", "", &number).contains("agent 1"), "without a build id, the agent counts");
+}
