@@ -80,9 +80,14 @@ fn job_timeout(env: &Env) -> Option<Detected> {
     Some(found.with_value((u64::from(minutes) * 60).to_string()))
 }
 
-/// The exit status of the command is set in hooks that run after it.
+/// Hooks that run after the command get its exit status. Agents from 3.95 on also tell whether the job was cancelled, in which
+/// case the exit status is that of a command that was stopped. Later agents tell a time-out, which cancels the job, apart.
 fn job_status(env: &Env) -> Option<Detected> {
-    exit_status(env, "BUILDKITE_COMMAND_EXIT_STATUS")
+    let flag =
+        |name, status: &str| first(env, &[name]).filter(|_| env.is_true(name)).map(|flag| flag.with_value(status));
+    flag("BUILDKITE_JOB_TIMED_OUT", "timed_out")
+        .or_else(|| flag("BUILDKITE_JOB_CANCELLED", "aborted"))
+        .or_else(|| exit_status(env, "BUILDKITE_COMMAND_EXIT_STATUS"))
 }
 
 /// Buildkite's surfaces: a header in the log, and the agent's program.
@@ -174,6 +179,10 @@ const EXAMPLE: Example = Example {
     job_status: &[
         (&[("BUILDKITE_COMMAND_EXIT_STATUS", "0")], Some("success")),
         (&[("BUILDKITE_COMMAND_EXIT_STATUS", "137")], Some("failed")),
+        (&[("BUILDKITE_COMMAND_EXIT_STATUS", "0"), ("BUILDKITE_JOB_CANCELLED", "true")], Some("aborted")),
+        (&[("BUILDKITE_COMMAND_EXIT_STATUS", "-1"), ("BUILDKITE_JOB_CANCELLED", "true")], Some("aborted")),
+        (&[("BUILDKITE_COMMAND_EXIT_STATUS", "0"), ("BUILDKITE_JOB_CANCELLED", "false")], Some("success")),
+        (&[("BUILDKITE_JOB_CANCELLED", "true"), ("BUILDKITE_JOB_TIMED_OUT", "true")], Some("timed_out")),
     ],
 };
 

@@ -19,7 +19,9 @@ pub(super) const SYSTEM: System = System {
         // A restarted pipeline gets a new number. Its workflows are numbered, each combination of a matrix separately.
         identity(env, &["CI_REPO", "CI_PIPELINE_NUMBER", "CI_WORKFLOW_NUMBER"], &["CI_SYSTEM_URL"])
     },
-    job_status: |_| None,
+    // The workflow's status right before the step started. Older versions use the other names. DRONE_BUILD_STATUS, which is set
+    // for compatibility, is always "success".
+    job_status: |env| first(env, &["CI_PIPELINE_STATUS", "CI_STEP_STATUS", "CI_BUILD_STATUS"]),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
     surface: |_| Box::new(Plain),
@@ -90,5 +92,10 @@ const EXAMPLE: Example = Example {
         &[("CI_WORKFLOW_NUMBER", "2")],
     ],
     unknown_jobs: &[&[("CI_WORKFLOW_NUMBER", "")], &[("CI_PIPELINE_NUMBER", "")], &[("CI_REPO", "")]],
-    job_status: &[],
+    job_status: &[
+        (&[("CI_PIPELINE_STATUS", "success")], Some("success")),
+        (&[("CI_PIPELINE_STATUS", "failure"), ("CI_STEP_STATUS", "success")], Some("failure")),
+        (&[("CI_STEP_STATUS", "failure")], Some("failure")),
+        (&[("CI_PREV_PIPELINE_STATUS", "failure")], None),
+    ],
 };
