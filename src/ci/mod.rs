@@ -112,7 +112,7 @@ impl System {
     pub fn context(&self, env: &Env, directory: &Path) -> Context {
         let mut context = (self.context)(env);
         if self.source_system.is_none()
-            && let Some(checkout) = git::Checkout::find(directory)
+            && let Some(checkout) = git::Checkout::find(env, directory)
         {
             context.add_checkout(checkout);
         }
