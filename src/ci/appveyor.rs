@@ -1,6 +1,6 @@
 //! AppVeyor.
 //!
-//! Owns: its variables, and the program `appveyor`, which takes messages and outputs. Sources: AppVeyor documentation,
+//! Owns: its variables, and the program `appveyor`, which accepts messages and outputs. Sources: AppVeyor documentation,
 //! "Environment variables" and "Build Worker API".
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Buildkite.
 //!
-//! Owns: its variables, headers in the job log, and the program `buildkite-agent`, which takes annotations and meta-data.
+//! Owns: its variables, headers in the job log, and the program `buildkite-agent`, which accepts annotations and meta-data.
 //! Sources: Buildkite documentation, "Environment variables", "Managing log output", "buildkite-agent annotate" and
 //! "buildkite-agent meta-data".
 
@@ -80,8 +80,8 @@ fn job_timeout(env: &Env) -> Option<Detected> {
     Some(found.with_value((u64::from(minutes) * 60).to_string()))
 }
 
-/// Hooks that run after the command get its exit status. Agents from 3.95 on also tell whether the job was cancelled, in which
-/// case the exit status is that of a command that was stopped. Later agents tell a time-out, which cancels the job, apart.
+/// Hooks that run after the command get its exit status. Agent 3.95 and later also mark a cancelled job: the exit status is then
+/// that of a stopped command. The newest agents mark a time-out, which also cancels the job.
 fn job_status(env: &Env) -> Option<Detected> {
     let flag =
         |name, status: &str| first(env, &[name]).filter(|_| env.is_true(name)).map(|flag| flag.with_value(status));

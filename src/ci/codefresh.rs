@@ -1,6 +1,6 @@
 //! Codefresh.
 //!
-//! Owns: its variables, and the program `cf_export`, which takes outputs. It exists in freestyle steps; elsewhere no outputs
+//! Owns: its variables, and the program `cf_export`, which accepts outputs. It exists in freestyle steps; elsewhere no outputs
 //! are passed on. Sources: Codefresh documentation, "Variables" and "Using cf_export".
 
 #[cfg(test)]

@@ -244,7 +244,7 @@ fn no_value_of_any_variable_does_harm() {
     }
 }
 
-/// Values that nobody expects in a variable.
+/// Unexpected values for a variable.
 fn odd_value() -> impl Strategy<Value = String> {
     prop_oneof![
         "\\PC{0,12}",

@@ -9,7 +9,7 @@ use crate::text::{Foreign, clean_url};
 /// A detected value and the variable or file that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detected {
-    /// The value, normalised.
+    /// The value, normalized.
     pub value: Foreign,
     /// Where it was found.
     pub source: String,

@@ -100,7 +100,7 @@ const EXAMPLE: Example = Example {
         ("DRONE_STAGE_NUMBER", "1"),
         ("DRONE_STAGE_NAME", "deploy"),
     ],
-    // Each step is a container of its own.
+    // Each step runs in its own container.
     same_job: &[&[("DRONE_STEP_NUMBER", "3"), ("HOSTNAME", "9c2f"), ("DRONE_BUILD_STATUS", "failure")]],
     other_jobs: &[
         &[("DRONE_SYSTEM_HOST", "drone.other.example")],

@@ -30,7 +30,7 @@ impl Checkout {
     /// The checkout with this git directory, if it has a valid HEAD.
     fn open(git_dir: &Path) -> Option<Self> {
         let head = Head::parse(&read(&git_dir.join("HEAD"))?)?;
-        // A linked worktree has a HEAD of its own, and shares refs and configuration with the main one.
+        // A linked worktree has its own HEAD, and shares refs and configuration with the main one.
         let common =
             read(&git_dir.join("commondir")).map_or_else(|| git_dir.to_owned(), |path| git_dir.join(path.trim()));
         let (sha, branch) = match head {

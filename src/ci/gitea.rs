@@ -48,8 +48,8 @@ pub(super) const FORGEJO: System = System {
 /// A run's page has its number in the address, where GitHub has its id.
 const RUN: &str = "GITHUB_RUN_NUMBER";
 
-/// A task is one attempt of one job. Without a readable task id, the runner and its container or temporary directory tell
-/// jobs apart.
+/// A task is one attempt of one job. If its id cannot be read, the runner and its container or temporary directory distinguish
+/// jobs.
 fn job_identity(env: &Env) -> Option<String> {
     match task_id(env) {
         Some(task) => {

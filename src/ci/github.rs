@@ -96,9 +96,9 @@ fn read_event(env: &Env) -> Value {
     read().unwrap_or(Value::Null)
 }
 
-/// A matrix has several jobs with one GITHUB_JOB. The runner gives each job an id of its own, but not in containers. There,
-/// the runner and its directory tell jobs apart, and in a container job (whose paths begin with `/__w`) the job's container.
-/// HOSTNAME says nothing about a container action: each step has its own container.
+/// The jobs of a matrix share GITHUB_JOB. The runner sets a tracking id for each job, but not in containers. There, the runner's
+/// name and directory distinguish jobs, and in a container job (its paths begin with `/__w`) also the job's container. For a
+/// container action HOSTNAME is not used: each step has its own container.
 fn job_identity(env: &Env) -> Option<String> {
     if env.get("RUNNER_TRACKING_ID").is_some() {
         return identity_of_run(env, &["RUNNER_TRACKING_ID"]);
@@ -111,7 +111,7 @@ fn job_identity(env: &Env) -> Option<String> {
     identity_of_run(env, distinguishing)
 }
 
-/// The identity of an attempt of a run, in which the variables `distinguishing` tell jobs with the same GITHUB_JOB apart.
+/// The identity of a job in an attempt of a run. The variables `distinguishing` distinguish jobs with the same GITHUB_JOB.
 pub(super) fn identity_of_run(env: &Env, distinguishing: &[&str]) -> Option<String> {
     let run = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB"];
     identity(env, &["GITHUB_RUN_ID"], &[&run, distinguishing].concat())

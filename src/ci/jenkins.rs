@@ -15,8 +15,8 @@ pub(super) const SYSTEM: System = System {
     source_system: Some("jenkins"),
     detect: |env| ["JENKINS_URL", "JENKINS_HOME"].iter().any(|name| env.get(name).is_some()),
     context,
-    // Parallel stages share the build tag. On one node each has a workspace of its own, while stages that run after each other
-    // share it: STAGE_NAME would separate a gate from its `finish`. BUILD_TAG does not tell `a/b` from `a-b`; JOB_NAME does.
+    // Parallel stages have the same build tag, but on one node each has its own workspace. STAGE_NAME is not used: a gate and
+    // its `finish` may be in different stages. JOB_NAME is used because BUILD_TAG is the same for jobs `a/b` and `a-b`.
     job_identity: |env| identity(env, &["BUILD_TAG", "NODE_NAME", "WORKSPACE"], &["JENKINS_URL", "JOB_NAME"]),
     job_status: |_| None,
     temp_dir: Some("WORKSPACE_TMP"),

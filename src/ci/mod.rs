@@ -63,7 +63,7 @@ pub struct System {
     temp_dir: Option<&'static str>,
     /// See [`System::stop_timeout`].
     stop_timeout: Duration,
-    /// Where it shows messages and takes outputs.
+    /// Where it shows messages and accepts outputs.
     surface: fn(&Env) -> Box<dyn Surface>,
     /// Variables for the tests over all systems.
     #[cfg(test)]
@@ -107,7 +107,7 @@ impl System {
         SYSTEMS.iter().find(|system| (system.detect)(env)).copied().unwrap_or(&plain::SYSTEM)
     }
 
-    /// What is known about this run, normalised. Outside CI: what the git checkout around `directory` says.
+    /// What is known about this run, normalized. Outside CI: what the git checkout around `directory` says.
     #[must_use]
     pub fn context(&self, env: &Env, directory: &Path) -> Context {
         let mut context = (self.context)(env);
@@ -150,7 +150,7 @@ impl System {
         self.stop_timeout
     }
 
-    /// Where the system shows messages and takes outputs.
+    /// Where the system shows messages and accepts outputs.
     #[must_use]
     pub fn surface(&self, env: &Env) -> Box<dyn Surface> {
         (self.surface)(env)

@@ -1,13 +1,13 @@
-//! Git remotes and links: the repository's `owner/name`, branch names, and URLs without credentials.
+//! Git remotes and refs: the repository's `owner/name`, and branch and tag names.
 //!
-//! Owns: normalisation of what git and CI systems say. Does not own: which variable says it.
+//! Owns: normalizing what git and CI systems say. Does not own: which variable says it, and removing credentials (`text`).
 
 use crate::text::clean_remote;
 use percent_encoding::percent_decode_str;
 
-/// The repository that a remote points to, as `owner/name`, with the nested groups of GitLab kept.
+/// The repository that a remote points to, as `owner/name`, including the nested groups of GitLab.
 ///
-/// The same for every form of the same remote: https, ssh, scp-like, Azure DevOps, Bitbucket Server, CodeCommit.
+/// Every form of a remote gives the same: https, ssh, scp-like, Azure DevOps, Bitbucket Server, CodeCommit.
 #[must_use]
 pub(super) fn repository(remote: &str) -> Option<String> {
     let remote = remote.trim();
@@ -25,15 +25,15 @@ pub(super) fn repository(remote: &str) -> Option<String> {
 
 fn owners_of<'a>(host: &str, owners: &[&'a str], name: &'a str) -> Vec<&'a str> {
     match owners {
-        // Azure DevOps: https://dev.azure.com/ORG/PROJECT/_git/NAME, where PROJECT may be left out if it is NAME; and its
-        // older form over ssh, ssh://ORG@vs-ssh.visualstudio.com/DefaultCollection/PROJECT/_ssh/NAME.
+        // Azure DevOps: https://dev.azure.com/ORG/PROJECT/_git/NAME, where PROJECT may be missing if it equals NAME; and
+        // its older form over ssh, ssh://ORG@vs-ssh.visualstudio.com/DefaultCollection/PROJECT/_ssh/NAME.
         [before @ .., "_git" | "_ssh"] => {
-            let organisation_in_path = usize::from(host == "dev.azure.com");
-            let project = before.iter().skip(organisation_in_path).copied().rfind(|part| *part != "DefaultCollection");
+            let organization_in_path = usize::from(host == "dev.azure.com");
+            let project = before.iter().skip(organization_in_path).copied().rfind(|part| *part != "DefaultCollection");
             vec![project.unwrap_or(name)]
         }
         // Azure DevOps over ssh: git@ssh.dev.azure.com:v3/ORG/PROJECT/NAME.
-        ["v3", _organisation, project] if host.contains("dev.azure.com") || host.contains("visualstudio.com") => {
+        ["v3", _organization, project] if host.contains("dev.azure.com") || host.contains("visualstudio.com") => {
             vec![*project]
         }
         // Bitbucket Server over https: https://host/context/scm/PROJECT/NAME.
@@ -44,7 +44,7 @@ fn owners_of<'a>(host: &str, owners: &[&'a str], name: &'a str) -> Vec<&'a str> 
     }
 }
 
-/// Splits a remote into its host, in lower case, and its path. None for local paths.
+/// The host of a remote, in lower case, and its path. None for local paths.
 fn host_and_path(remote: &str) -> Option<(String, String)> {
     let remote = clean_remote(remote)?;
     let (authority, path) = match remote.split_once("://") {
@@ -60,17 +60,17 @@ fn host_and_path(remote: &str) -> Option<(String, String)> {
     (!host.is_empty()).then(|| (host.to_ascii_lowercase(), path.to_owned()))
 }
 
-/// What a git ref or a CI system's branch variable names.
+/// A branch or a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ref {
-    /// A branch, without `refs/heads/`, `remotes/` or `origin/`.
+    /// Without `refs/heads/`, `remotes/` or `origin/`.
     Branch(String),
-    /// A tag, without `refs/tags/`.
+    /// Without `refs/tags/`.
     Tag(String),
 }
 
 impl Ref {
-    /// Parses `refs/heads/main`, `refs/tags/v1`, `origin/main`, `refs/remotes/origin/main` or plain `main`.
+    /// Parses `refs/heads/main`, `refs/tags/v1`, `origin/main`, `refs/remotes/origin/main` or `main`.
     #[must_use]
     pub(super) fn parse(name: &str) -> Self {
         let name = name.trim();

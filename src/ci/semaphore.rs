@@ -1,6 +1,6 @@
 //! Semaphore.
 //!
-//! Owns: its variables, and the program `sem-context`, which takes outputs. Sources: Semaphore documentation, "Environment
+//! Owns: its variables, and the program `sem-context`, which accepts outputs. Sources: Semaphore documentation, "Environment
 //! variables" and "Toolbox"; semaphoreci/toolbox, `sem-context/pkg/validators`.
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ fn context(env: &Env) -> Context {
         build_number: first(env, &["SEMAPHORE_WORKFLOW_NUMBER"]),
         invoke_id: first(env, &["SEMAPHORE_WORKFLOW_ID"]),
         run_url: run_url(env),
-        // A promotion starts a pipeline. Whoever promoted it counts, not whoever started the workflow.
+        // The person who promoted the pipeline started it, not the one who started the workflow.
         actor: first(env, &["SEMAPHORE_PIPELINE_PROMOTED_BY"])
             .filter(|by| by.raw() != AUTOMATIC)
             .or_else(|| first(env, &["SEMAPHORE_WORKFLOW_TRIGGERED_BY", "SEMAPHORE_GIT_COMMITTER"])),
@@ -78,7 +78,7 @@ struct Semaphore {
     sem_context: Option<HelperProgram>,
 }
 
-/// `sem-context` takes values up to this size.
+/// `sem-context` accepts values up to this size.
 const LARGEST_VALUE: usize = 20_000;
 
 impl Surface for Semaphore {

@@ -1,4 +1,4 @@
-//! Where a CI system displays errors and summaries and takes outputs.
+//! Where a CI system shows errors and summaries, and accepts outputs.
 //!
 //! Owns: the trait, with plain text as every method's default, and its errors. Does not own: any system's grammar.
 
@@ -11,7 +11,7 @@ use std::path::Path;
 /// The largest annotation, in bytes as written.
 pub const LARGEST_ANNOTATION: usize = 4_000;
 
-/// Where a CI system shows messages and takes outputs. The defaults are plain text, as in a terminal.
+/// Where a CI system shows messages and accepts outputs. The defaults are plain text, as in a terminal.
 ///
 /// Titles and messages are clean: no control characters (except line breaks in messages), no workflow commands, no API key.
 /// Each surface escapes them by its own grammar.

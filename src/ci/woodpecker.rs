@@ -83,7 +83,7 @@ const EXAMPLE: Example = Example {
         ("CI_WORKFLOW_NUMBER", "1"),
         ("CI_WORKFLOW_NAME", "deploy"),
     ],
-    // Each step is a container of its own.
+    // Each step runs in its own container.
     same_job: &[&[("CI_STEP_NUMBER", "3"), ("HOSTNAME", "9c2f"), ("CI_PIPELINE_STATUS", "failure")]],
     other_jobs: &[
         &[("CI_SYSTEM_URL", "https://woodpecker.other.example")],

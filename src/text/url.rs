@@ -1,70 +1,69 @@
 //! URLs without credentials.
 //!
-//! Owns: finding user, password and token, also in text that is not a valid URL. Where a password cannot be distinguished
-//! from a path, the whole URL goes: a missing link is better than a password that is sent.
+//! Owns: finding user, password and token, also in text that is not a valid URL. If a password cannot be distinguished from a
+//! path, the whole URL is removed: a missing link is better than a leaked password.
 
 use percent_encoding::percent_decode_str;
 
-/// `text` without user, password, and query parameters that carry credentials; nothing, where these cannot be told from
-/// the rest. Text that is no address is returned as it is.
+/// `text` without user, password, and query parameters that hold credentials. Empty if these cannot be distinguished from the
+/// rest. Text that is not a URL is unchanged.
 #[must_use]
 pub fn clean_url(text: &str) -> String {
-    until_clean(text, Kind::Link).unwrap_or_default()
+    clean_fully(text, Kind::Link).unwrap_or_default()
 }
 
-/// The same for a git remote, whose repository may have an `@` in its name.
+/// The same for a git remote, whose repository name may contain an `@`. None if its credentials cannot be distinguished.
 pub fn clean_remote(remote: &str) -> Option<String> {
-    until_clean(remote, Kind::Remote)
+    clean_fully(remote, Kind::Remote)
 }
 
-/// What an address is for.
+/// The use of a URL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Link,
     Remote,
 }
 
-/// How often one thing may hide in another, before it can only be an attack.
-const MOST_TIMES: usize = 8;
+/// Text that is encoded or nested more often than this is rejected as an attack.
+const MAX_DEPTH: usize = 8;
 
-/// Cleans `text` until there is nothing left to do: a browser reads more into it than is written there, and somebody may have
-/// encoded all of it.
-fn until_clean(text: &str, kind: Kind) -> Option<String> {
+/// Cleans `text` until nothing changes, because browsers accept URLs that are encoded or malformed.
+fn clean_fully(text: &str, kind: Kind) -> Option<String> {
     let mut text = text.trim().to_owned();
-    for _ in 0..MOST_TIMES {
+    for _ in 0..MAX_DEPTH {
         let cleaned = clean(&text, kind)?.trim().to_owned();
-        let read = as_browsers_read(&cleaned)?;
-        let again = if read == cleaned { read.clone() } else { clean(&read, kind)? };
-        let next = if again == read { cleaned } else { again };
+        let decoded = decode_as_browser(&cleaned)?;
+        let again = if decoded == cleaned { decoded.clone() } else { clean(&decoded, kind)? };
+        let next = if again == decoded { cleaned } else { again };
         if next == text {
             return Some(text);
         }
         text = next;
         if kind == Kind::Remote {
-            // Once its user is gone, a remote looks different.
+            // Without its user, a remote would be parsed differently.
             return Some(text);
         }
     }
     None
 }
 
-/// `text` as what reads it may read it: without line breaks, with slashes for backslashes, decoded. None for what is
-/// encoded so often that only an attack can have done it.
-fn as_browsers_read(text: &str) -> Option<String> {
-    let mut read = text.to_owned();
-    for _ in 0..MOST_TIMES {
-        let decoded: String = percent_decode_str(&read).decode_utf8_lossy().into_owned();
+/// `text` as a browser may interpret it: percent-decoded, without line breaks, with slashes instead of backslashes. None if it
+/// is encoded more than [`MAX_DEPTH`] times.
+fn decode_as_browser(text: &str) -> Option<String> {
+    let mut current = text.to_owned();
+    for _ in 0..MAX_DEPTH {
+        let decoded: String = percent_decode_str(&current).decode_utf8_lossy().into_owned();
         let decoded: String =
             decoded.chars().filter(|c| !c.is_control()).map(|c| if c == '\\' { '/' } else { c }).collect();
-        if decoded == read {
-            return Some(read);
+        if decoded == current {
+            return Some(current);
         }
-        read = decoded;
+        current = decoded;
     }
     None
 }
 
-/// Each `//` begins an address; of several, as mirrors have them, each may have its own credentials.
+/// Each `//` begins a URL. There may be several, as in the paths of mirrors, each with its own credentials.
 fn clean(text: &str, kind: Kind) -> Option<String> {
     let last_at = text.rfind('@');
     let mut pieces = text.split("//");
@@ -73,7 +72,7 @@ fn clean(text: &str, kind: Kind) -> Option<String> {
     let is_beyond = |position: usize| last_at.is_some_and(|at| at >= position);
     let scheme = head.strip_suffix(':').unwrap_or(head);
     if scheme.contains(':') && !scheme.contains(char::is_whitespace) && is_beyond(position) {
-        // A password that holds `//`, without a scheme.
+        // Without a scheme, this is a password that contains `//`.
         return None;
     }
     let mut out = without_bare_credentials(head).to_owned();
@@ -81,12 +80,12 @@ fn clean(text: &str, kind: Kind) -> Option<String> {
     for piece in pieces {
         position += "//".len() + piece.len();
         out.push_str("//");
-        let (host, tail) = clean_address(piece, is_beyond(position), kind)?;
+        let (host, tail) = clean_authority(piece, is_beyond(position), kind)?;
         out.push_str(host);
         first_tail.get_or_insert(out.len());
         out.push_str(tail);
     }
-    // Without a scheme, text of several words is prose: a `?` in it introduces nothing.
+    // Without a scheme, text of several words is prose, and a `?` in it begins no query.
     let query = || out.find('?').filter(|_| !out.contains(char::is_whitespace));
     if let Some(tail) = first_tail.or_else(query).map(|at| out.split_off(at)) {
         out.push_str(&without_secret_parameters(&tail));
@@ -94,9 +93,9 @@ fn clean(text: &str, kind: Kind) -> Option<String> {
     Some(out)
 }
 
-/// Host and the rest of what follows a `//`. An `@` further on may be the one that ends the credentials: it is part of a path
-/// only after what looks like a host without a port; and after a user, in the name of a repository.
-fn clean_address(piece: &str, at_beyond: bool, kind: Kind) -> Option<(&str, &str)> {
+/// Host and path of what follows a `//`. An `@` in the path may be the one that ends the credentials. It counts as part of the
+/// path only after text that looks like a host without a port, or, after a user, in the name of a repository.
+fn clean_authority(piece: &str, at_beyond: bool, kind: Kind) -> Option<(&str, &str)> {
     let end = piece.find(['/', '?', '#']).unwrap_or(piece.len());
     let (authority, tail) = piece.split_at(end);
     let (has_user, host) = authority.rsplit_once('@').map_or((false, authority), |(_, host)| (true, host));
@@ -105,7 +104,7 @@ fn clean_address(piece: &str, at_beyond: bool, kind: Kind) -> Option<(&str, &str
     let is_port = port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
     match in_tail {
         None if !at_beyond => Some((host, tail)),
-        // What is no port is the beginning of a password.
+        // If the text after the colon is not a port, it is the beginning of a password.
         Some(rest) if !at_beyond && (!is_port || name.is_empty()) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
             Some(rest.split_at(end))
@@ -118,7 +117,7 @@ fn clean_address(piece: &str, at_beyond: bool, kind: Kind) -> Option<(&str, &str
     }
 }
 
-/// Splits `host:port`; the colons of an IPv6 address in brackets are none.
+/// Splits `host:port`. The colons of an IPv6 address in brackets do not count.
 fn split_port(host: &str) -> (&str, Option<&str>) {
     let bracket = host.starts_with('[').then(|| host.find(']')).flatten().unwrap_or(0);
     match host[bracket..].find(':') {
@@ -134,8 +133,8 @@ fn looks_like_host(name: &str) -> bool {
     is_address || name == "localhost" || name.contains('.')
 }
 
-/// `user:password@host/path` without a scheme, which some tools take for a URL: `host/path`. The same with a token alone;
-/// but not `git@host:path`, nor an e-mail address.
+/// `host/path` of `user:password@host/path` or `token@host/path`, which some tools accept as URLs. Does not change
+/// `git@host:path` or an e-mail address.
 fn without_bare_credentials(text: &str) -> &str {
     let Some((user, rest)) = text.rsplit_once('@').filter(|_| !text.contains(char::is_whitespace)) else {
         return text;
@@ -146,7 +145,7 @@ fn without_bare_credentials(text: &str) -> &str {
     if has_password || is_token { rest } else { text }
 }
 
-/// `tail` without the parts of its path, query and fragment that are credentials by their names.
+/// `tail` without those parameters in path, query and fragment whose names say that they are credentials.
 fn without_secret_parameters(tail: &str) -> String {
     if !holds_secret(tail) {
         return tail.to_owned();
@@ -167,12 +166,13 @@ fn without_secret_parameters(tail: &str) -> String {
     out
 }
 
-/// Whether `text` is or holds a `name=value` that is a credential by its name, or an address with a user.
+/// Whether `text` contains a `name=value` whose name says that it is a credential, or a URL with a user.
 fn holds_secret(text: &str) -> bool {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
-    let mut addresses = decoded.split("://").skip(1);
-    let user = addresses.any(|rest| rest.split('/').next().unwrap_or_default().contains('@'));
-    user || decoded.split(['&', ';', '?', '#']).filter_map(|pair| pair.split_once('=')).any(|(name, _)| is_secret(name))
+    let mut urls = decoded.split("://").skip(1);
+    let has_user = urls.any(|rest| rest.split('/').next().unwrap_or_default().contains('@'));
+    has_user
+        || decoded.split(['&', ';', '?', '#']).filter_map(|pair| pair.split_once('=')).any(|(name, _)| is_secret(name))
 }
 
 fn is_secret(name: &str) -> bool {
@@ -180,7 +180,7 @@ fn is_secret(name: &str) -> bool {
         ["token", "secret", "passw", "passphrase", "credential", "signature", "bearer", "session", "authorization"];
     const ENDS: [&str; 3] = ["key", "auth", "pwd"];
     const WORDS: [&str; 6] = ["sig", "jwt", "code", "pat", "pass", "sid"];
-    // In a path the name begins after the last slash.
+    // In a path, the name begins after the last slash.
     let name = name.rsplit('/').next().unwrap_or_default();
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     PARTS.iter().any(|part| name.contains(part))

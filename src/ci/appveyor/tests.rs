@@ -1,4 +1,4 @@
-//! How `appveyor` is called.
+//! Calls of the program `appveyor`.
 
 use super::*;
 use crate::process::recording::Recorder;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn a_message_is_one_call_whose_texts_are_no_options(
+    fn message_is_one_call_whose_texts_are_not_options(
         title in "([a-z '\"=/@-]|\\PC){0,40}", message in "([a-z '\"=/@\n-]|\\PC){0,60}"
     ) {
         let recorder = Recorder::new("appveyor", 0);
@@ -21,7 +21,7 @@ proptest! {
     }
 
     #[test]
-    fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r]|\\PC|-|/|@){0,20}") {
+    fn each_value_arrives_unchanged_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r]|\\PC|-|/|@){0,20}") {
         let recorder = Recorder::new("appveyor", 0);
         let line = (SYSTEM.surface)(&recorder.env())
             .set_outputs(&[("outcome", "blocked".to_owned()), ("url", value.clone())])
@@ -29,24 +29,24 @@ proptest! {
         let calls = recorder.calls();
         let call = |name: &str, value: &str| ["SetVariable", "-Name", name, "-Value", value].map(str::to_owned).to_vec();
         prop_assert!(calls.contains(&call("VERSIONER_OUTCOME", "blocked")));
-        let is_taken = calls.contains(&call("VERSIONER_URL", &value));
-        prop_assert_eq!(is_taken, !line.contains("VERSIONER_URL"));
-        prop_assert!(!is_taken || !value.starts_with(['-', '/', '@']));
-        prop_assert_eq!(calls.len(), 1 + usize::from(is_taken));
+        let is_set = calls.contains(&call("VERSIONER_URL", &value));
+        prop_assert_eq!(is_set, !line.contains("VERSIONER_URL"));
+        prop_assert!(!is_set || !value.starts_with(['-', '/', '@']));
+        prop_assert_eq!(calls.len(), 1 + usize::from(is_set));
     }
 }
 
 #[test]
-fn long_messages_are_cut_where_they_are_shown() {
+fn long_message_is_truncated_on_the_page_and_whole_in_the_log() {
     let recorder = Recorder::new("appveyor", 0);
     let printed = (SYSTEM.surface)(&recorder.env()).annotation(Level::Warning, &"t".repeat(900), &"ä".repeat(9_000));
-    assert!(printed.contains(&"ä".repeat(9_000)), "it is whole in the log");
+    assert!(printed.contains(&"ä".repeat(9_000)), "truncated in the log");
     let call = &recorder.calls()[0];
     assert!(call[1].len() + call[5].len() <= LARGEST_ANNOTATION && call[5].ends_with(TRUNCATED), "{}", call[5].len());
 }
 
 #[test]
-fn a_program_that_fails_is_told_no_more_and_that_is_said_once() {
+fn program_that_fails_is_not_called_again_and_the_failure_is_shown_once() {
     let recorder = Recorder::new("appveyor", 1);
     let surface = (SYSTEM.surface)(&recorder.env());
     let first = surface.annotation(Level::Error, "Blocked", "x");

@@ -1,4 +1,4 @@
-//! Azure's surfaces, read back by a parser of its own.
+//! Azure's surfaces, parsed as the agent does.
 
 use super::*;
 use crate::ci::surface::tests::{clean, clean_lines};
@@ -13,7 +13,7 @@ struct Command {
     data: String,
 }
 
-/// What Azure's agent makes of a line (`Command.cs`): a command anywhere in it. Panics where it would warn.
+/// The command that Azure's agent finds anywhere in a line (`Command.cs`). Panics where the agent would warn.
 fn parse(line: &str) -> Option<Command> {
     let (_, rest) = line.split_once("##vso[")?;
     let (head, data) = rest.split_once(']').expect("a command ends");
@@ -30,7 +30,7 @@ fn unescape(text: &str) -> String {
     text.replace("%AZP25", "%")
 }
 
-/// All commands of `text`, and the lines that are none. The agent reads lines as .NET does: `\r` ends one as well.
+/// All commands in `text`, and the other lines. As in all .NET programs, `\r` also ends a line.
 fn read(text: &str) -> (Vec<Command>, Vec<&str>) {
     let lines = text.strip_suffix('\n').unwrap_or(text).split(['\n', '\r']);
     let (commands, others): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.contains("##vso["));
@@ -43,7 +43,7 @@ fn surface(temp_dir: Option<&Path>) -> Azure {
 }
 
 #[test]
-fn a_long_message_is_cut_with_a_mark() {
+fn long_message_is_truncated_with_a_mark() {
     for (level, message) in [(Level::Error, "]%".repeat(9_000)), (Level::Warning, "ä\n".repeat(9_000))] {
         let text = surface(None).annotation(level, "title", &message);
         assert!(text.len() <= LARGEST_ANNOTATION, "{}", text.len());
@@ -52,7 +52,7 @@ fn a_long_message_is_cut_with_a_mark() {
 }
 
 #[test]
-fn a_summary_is_a_file_that_the_agent_is_told_of() {
+fn summary_is_a_file_that_the_agent_uploads() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("50% [a]; b");
     std::fs::create_dir(&dir).unwrap();
@@ -62,7 +62,7 @@ fn a_summary_is_a_file_that_the_agent_is_told_of() {
         markdown: markdown.to_owned(),
         link: None,
     };
-    let told: Vec<String> = ["# one", "# two"]
+    let uploaded: Vec<String> = ["# one", "# two"]
         .map(|markdown| {
             let (commands, others) = read_owned(&surface(Some(&dir)).add_summary(&summary(markdown)).unwrap());
             assert!(others.is_empty() && commands.len() == 1 && commands[0].name == "task.uploadsummary");
@@ -70,7 +70,7 @@ fn a_summary_is_a_file_that_the_agent_is_told_of() {
             std::fs::read_to_string(&commands[0].data).unwrap()
         })
         .into();
-    assert_eq!(told, ["# one", "# two"]);
+    assert_eq!(uploaded, ["# one", "# two"]);
     assert!(
         surface(Some(&dir.join("none")))
             .add_summary(&summary("x"))
@@ -94,7 +94,7 @@ const HOSTILE: &str =
 
 proptest! {
     #[test]
-    fn an_annotation_is_one_issue_with_exactly_the_text(title in HOSTILE, message in HOSTILE) {
+    fn annotation_is_one_issue_with_exactly_its_text(title in HOSTILE, message in HOSTILE) {
         for (level, kind) in [(Level::Error, "error"), (Level::Warning, "warning")] {
             let (commands, others) = read_owned(&surface(None).annotation(level, &title, &message));
             prop_assert!(others.is_empty() && commands.len() == 1, "{commands:?} {others:?}");
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn a_variable_is_set_to_exactly_the_value(value in HOSTILE) {
+    fn variable_is_set_to_exactly_the_value(value in HOSTILE) {
         let lines = surface(None).set_outputs(&[("block_message", value.clone())]).unwrap();
         let (commands, others) = read_owned(&lines);
         if !fits_environment(&value) {

@@ -1,4 +1,4 @@
-//! Buildkite's surfaces: the log, and an agent that notes what it is told.
+//! Buildkite's surfaces: the log, and an agent that records its calls.
 
 use super::*;
 use crate::ci::surface::tests::{clean, clean_lines};
@@ -9,25 +9,25 @@ fn surface(agent: Option<HelperProgram>) -> Buildkite {
     Buildkite { agent, job: "job-1".to_owned() }
 }
 
-/// A group header of the log, by "Managing log output".
+/// Whether a line of the log begins a group, by "Managing log output".
 fn is_header(line: &str) -> bool {
     ["---", "+++", "~~~", "^^^"].iter().any(|marker| line.starts_with(marker))
 }
 
 #[test]
-fn a_long_message_is_cut_with_a_mark() {
+fn long_message_is_truncated_with_a_mark() {
     let text = surface(None).annotation(Level::Error, &"t".repeat(9_000), &"ä\n".repeat(9_000));
     assert!(text.len() <= LARGEST_ANNOTATION && text.ends_with("(cut)\n"), "{}", text.len());
 }
 
 #[test]
-fn without_an_agent_a_line_says_so() {
+fn missing_agent_is_reported() {
     assert!(!surface(None).has_summary());
     assert!(surface(None).set_outputs(&[("outcome", "blocked".to_owned())]).unwrap().contains("not on the PATH"));
 }
 
 #[test]
-fn a_limit_is_read_in_minutes() {
+fn time_limit_is_in_minutes() {
     let of = |value: &str| {
         job_timeout(&[("BUILDKITE_TIMEOUT", value)].into_iter().collect()).map(|found| found.raw().to_owned())
     };
@@ -39,7 +39,7 @@ fn a_limit_is_read_in_minutes() {
 
 #[cfg(unix)]
 #[test]
-fn the_agent_is_told_as_it_documents() {
+fn agent_is_called_as_documented() {
     let dir = tempfile::tempdir().unwrap();
     let script = "#!/bin/sh\ntext=$(for arg; do printf '[%s]' \"$arg\"; done)\nprintf '%s<%s>\\n' \"$text\" \"$(cat)\" >> \"$OUT\"\n";
     program(dir.path(), "buildkite-agent", script);
@@ -49,7 +49,7 @@ fn the_agent_is_told_as_it_documents() {
         .into_iter()
         .collect();
     let surface = Buildkite::new(&env);
-    assert_eq!(surface.job, "job", "an id that is none becomes no part of a context");
+    assert_eq!(surface.job, "job", "only a valid id is part of a context");
     let summary = Summary {
         level: Level::Error,
         title: "Blocked".to_owned(),
@@ -77,7 +77,7 @@ fn the_agent_is_told_as_it_documents() {
 
 proptest! {
     #[test]
-    fn the_log_shows_one_group_with_exactly_the_text(
+    fn log_has_one_group_with_exactly_the_text(
         title in "(\\PC|[+~^\n\r\u{1b}-]){0,30}", message in "(\\PC|[\n\r\u{1b}\u{7}]|--- |\\+\\+\\+ |~~~ |\\^\\^\\^ \\+\\+\\+){0,60}"
     ) {
         let (title, message) = (clean(&title), clean_lines(&message));
@@ -97,23 +97,23 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r-]|\\PC|--[a-z]{1,4}){0,20}") {
+    fn each_value_arrives_unchanged_or_is_left_out(value in "([a-z '\"$`\\\\;=\n\r-]|\\PC|--[a-z]{1,4}){0,20}") {
         let recorder = Recorder::new("buildkite-agent", 0);
         let outputs = [("outcome", "blocked".to_owned()), ("url", value.clone())];
         let line = Buildkite::new(&recorder.env()).set_outputs(&outputs).unwrap();
         let calls = recorder.calls();
         let call = |name: &str, value: &str| ["meta-data", "set", name, value].map(str::to_owned).to_vec();
         prop_assert!(calls.contains(&call("VERSIONER_OUTCOME", "blocked")));
-        let is_taken = calls.contains(&call("VERSIONER_URL", &value));
-        prop_assert_eq!(is_taken, !line.contains("VERSIONER_URL"));
-        prop_assert_eq!(calls.len(), 1 + usize::from(is_taken));
-        // The agent takes nothing that is blank, and what begins with a hyphen for a flag.
-        prop_assert!(!is_taken || !(value.starts_with('-') || value.trim().is_empty()), "{:?}", value);
+        let is_set = calls.contains(&call("VERSIONER_URL", &value));
+        prop_assert_eq!(is_set, !line.contains("VERSIONER_URL"));
+        prop_assert_eq!(calls.len(), 1 + usize::from(is_set));
+        // The agent rejects blank values, and parses what begins with a hyphen as a flag.
+        prop_assert!(!is_set || !(value.starts_with('-') || value.trim().is_empty()), "{:?}", value);
         prop_assert!(recorder.inputs().is_empty());
     }
 
     #[test]
-    fn an_annotation_is_one_call_whose_text_is_read(
+    fn annotation_is_one_call_with_its_text_on_stdin(
         markdown in "([a-z '\"$`\\\\;=\n-]|\\PC){1,60}", title in "(--[a-z]{1,4}|\\PC){0,10}", job in "(\\PC|-){0,12}",
     ) {
         let recorder = Recorder::new("buildkite-agent", 0);

@@ -1,4 +1,4 @@
-//! The file for a step's output.
+//! The file of a step's output.
 
 use super::*;
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ fn set_outputs(before: &str, outputs: &[(&str, String)]) -> (String, String) {
 
 proptest! {
     #[test]
-    fn what_is_handed_on_is_read_back(value in "([a-z '\"=$`\\\\;\n\r]|\\PC){0,30}") {
+    fn outputs_are_parsed_unchanged(value in "([a-z '\"=$`\\\\;\n\r]|\\PC){0,30}") {
         let outputs = [("block_message", value.clone()), ("outcome", "blocked".to_owned())];
         let (text, line) = set_outputs("", &outputs);
         let mut expected = vec![("VERSIONER_OUTCOME".to_owned(), "blocked".to_owned())];
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn the_file_never_outgrows_what_is_given_back(before in "x{0,4200}", sizes in prop::collection::vec(0usize..3_000, 0..5)) {
+    fn file_never_exceeds_the_limit(before in "x{0,4200}", sizes in prop::collection::vec(0usize..3_000, 0..5)) {
         let outputs: Vec<(&str, String)> = sizes.iter().map(|size| ("url", "y".repeat(*size))).collect();
         let (text, _) = set_outputs(&before, &outputs);
         prop_assert!(text.starts_with(&before) && text.len() <= LARGEST_OUTPUT.max(before.len()), "{}", text.len());
@@ -50,7 +50,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_too_long_is_left_out_and_the_rest_is_not() {
+fn only_values_that_are_too_long_are_left_out() {
     let outputs = [("block_message", "m".repeat(5_000)), ("outcome", "blocked".to_owned())];
     let (text, line) = set_outputs("", &outputs);
     assert_eq!(text, "VERSIONER_OUTCOME=blocked\n");
@@ -58,7 +58,7 @@ fn what_is_too_long_is_left_out_and_the_rest_is_not() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_an_error() {
+fn missing_directory_is_an_error() {
     let env: Env = [("BUILDER_OUTPUT", "/no/such/dir")].into_iter().collect();
     let problem = CloudBuild::new(&env).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err().to_string();
     assert!(problem.contains("BUILDER_OUTPUT (/no/such/dir/output)"), "{problem}");

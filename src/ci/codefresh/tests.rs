@@ -1,4 +1,4 @@
-//! How `cf_export` is called.
+//! Calls of the program `cf_export`.
 
 use super::*;
 use crate::process::recording::Recorder;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"=$`\\\\;\n\r-]|\\PC){0,30}") {
+    fn each_value_arrives_unchanged_or_is_left_out(value in "([a-z '\"=$`\\\\;\n\r-]|\\PC){0,30}") {
         let recorder = Recorder::new("cf_export", 0);
         let surface = (SYSTEM.surface)(&recorder.env());
         let line = surface.set_outputs(&[("url", value.clone()), ("outcome", "blocked".to_owned())]).unwrap();
@@ -21,7 +21,7 @@ proptest! {
 }
 
 #[test]
-fn without_the_program_nothing_is_handed_on_and_a_failure_is_an_error() {
+fn missing_program_is_ignored_and_a_failure_is_an_error() {
     let outputs = [("outcome", "blocked".to_owned())];
     assert_eq!((SYSTEM.surface)(&Env::default()).set_outputs(&outputs).unwrap(), "");
     let recorder = Recorder::new("cf_export", 3);

@@ -28,7 +28,7 @@ pub(super) const EXAMPLE: Example = Example {
         ("RUNNER_TEMP", "/tmp"),
         ("HOSTNAME", "4f1c"),
     ],
-    // An action in a container of its own.
+    // An action that runs in its own container.
     same_job: &[&[("GITHUB_ACTION", "2"), ("HOSTNAME", "9c2f")]],
     other_jobs: &[
         &[("ACTIONS_RUNTIME_TOKEN", TASK_22)],

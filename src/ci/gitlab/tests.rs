@@ -1,4 +1,4 @@
-//! GitLab's surfaces, read back by parsers of their own.
+//! GitLab's surfaces, parsed as GitLab does.
 
 use super::reports::{ANNOTATIONS, DOTENV, SECTION, job_started};
 use super::*;

@@ -1,12 +1,12 @@
-//! The output file, as both versions of Harness' reader read it.
+//! The output file, parsed as both versions of Harness' parser do.
 
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// harness/godotenv v3: quotes end at the next of their kind that no backslash precedes; without quotes, a comment begins
-/// with a `#` after a space, spaces at the ends go, and `$NAME` is put in.
-fn read_v3(text: &str) -> BTreeMap<String, String> {
+/// harness/godotenv v3: a quoted value ends at the next quote of its kind without a backslash before it. In a value without
+/// quotes, a `#` after a space begins a comment, spaces at the ends are trimmed, and `$NAME` is expanded.
+fn parse_v3(text: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| !c.is_whitespace()) {
@@ -35,9 +35,9 @@ fn read_v3(text: &str) -> BTreeMap<String, String> {
     pairs
 }
 
-/// harness/godotenv v2: by lines; of a line, what stands between a `#` and the next is dropped unless quotes are open, counted
-/// by parts; then a pair of quotes around the value goes.
-fn read_v2(text: &str) -> BTreeMap<String, String> {
+/// harness/godotenv v2: line by line. It splits a line at each `#`, and drops parts unless an odd number of quotes before them
+/// is open. Then it removes a pair of quotes around the value.
+fn parse_v2(text: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         assert!(line.len() < 64 * 1024);
@@ -84,7 +84,7 @@ fn written_to_file(outputs: &[(&str, String)]) -> (String, String) {
 
 proptest! {
     #[test]
-    fn both_readers_read_back_what_was_handed_on(
+    fn both_parsers_read_the_outputs_unchanged(
         one in "([ a-z'\"#$\\\\={}()\n\r]|\\PC){0,20}", two in "[ a#'\"$:=]{0,12}"
     ) {
         let outputs = [("block_message", one.clone()), ("url", two.clone()), ("outcome", "blocked".to_owned())];
@@ -96,25 +96,25 @@ proptest! {
             }
             expected.insert(name.to_owned(), value);
         }
-        prop_assert_eq!(&read_v3(&text), &expected);
-        prop_assert_eq!(&read_v2(&text), &expected);
+        prop_assert_eq!(&parse_v3(&text), &expected);
+        prop_assert_eq!(&parse_v2(&text), &expected);
     }
 }
 
 #[test]
-fn common_words_are_taken_and_the_rest_is_named() {
+fn values_are_quoted_only_if_needed_and_if_possible() {
     let quoted = |value: &str| quote(value);
     assert_eq!(quoted("https://app.example/x?view=1&a=b").as_deref(), Some("https://app.example/x?view=1&a=b"));
     assert_eq!(quoted("").as_deref(), Some(""));
     assert_eq!(quoted("No $ on Fridays # 3pm").as_deref(), Some("'No $ on Fridays # 3pm'"));
     assert_eq!(quoted("it isn't time").as_deref(), Some("\"it isn't time\""));
-    for refused in ["two\nlines", "it's \"so\"", "it's $5", "back\\slash x", "a \"b\" # c", &"x".repeat(60_001)] {
-        assert_eq!(quoted(refused), None, "{refused}");
+    for impossible in ["two\nlines", "it's \"so\"", "it's $5", "back\\slash x", "a \"b\" # c", &"x".repeat(60_001)] {
+        assert_eq!(quoted(impossible), None, "{impossible}");
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_an_error() {
+fn unwritable_file_is_an_error() {
     let env: Env = [("HARNESS_OUTPUT_FILE", "/no/such/dir/out")].into_iter().collect();
     let problem = Harness::new(&env).set_outputs(&[("outcome", "x".to_owned())]).unwrap_err().to_string();
     assert!(problem.contains("HARNESS_OUTPUT_FILE (/no/such/dir/out)"), "{problem}");

@@ -1,4 +1,4 @@
-//! Remotes in all their forms, and addresses that hide credentials.
+//! Remotes in all their forms, and URLs with credentials.
 
 use super::*;
 use crate::text::clean_url;
@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 
 #[test]
-fn credentials_leave_urls() {
+fn credentials_are_removed_from_urls() {
     let cases = [
         ("https://user:pw@host/o/r.git", "https://host/o/r.git"),
         ("https://ghp_token@github.com/o/r", "https://github.com/o/r"),
@@ -42,7 +42,7 @@ fn credentials_leave_urls() {
 }
 
 #[test]
-fn nothing_is_left_where_a_password_cannot_be_told_from_a_path() {
+fn url_whose_password_might_be_a_path_is_removed() {
     let encoded_without_end = format!("https://user:pw%{}40host", "25".repeat(9));
     for url in [
         "https://user:12/secret@host/x",
@@ -59,7 +59,7 @@ fn nothing_is_left_where_a_password_cannot_be_told_from_a_path() {
 }
 
 #[test]
-fn what_holds_no_credentials_stays_as_it_is() {
+fn text_without_credentials_is_unchanged() {
     for text in [
         "https://host/_build/results?buildId=7",
         "https://[::1]:8080/x",
@@ -86,7 +86,7 @@ fn what_holds_no_credentials_stays_as_it_is() {
 }
 
 #[test]
-fn a_megabyte_of_anything_is_read() {
+fn a_megabyte_of_anything_is_parsed() {
     for part in ["/", "%25", "@", ":", "//a:1/", "\\", "https://u:p@h/", "?a=1&", "%40%2F", "[", ";"] {
         let text = part.repeat(1_000_000 / part.len());
         assert!(clean_url(&text).len() <= text.len());
@@ -95,7 +95,7 @@ fn a_megabyte_of_anything_is_read() {
 }
 
 #[test]
-fn every_form_of_a_remote_names_the_same_repository() {
+fn each_form_of_a_remote_names_the_same_repository() {
     let same = [
         (
             "octo/shop",
@@ -152,7 +152,7 @@ fn every_form_of_a_remote_names_the_same_repository() {
 }
 
 #[test]
-fn refs_lose_their_prefixes() {
+fn prefixes_of_refs_are_removed() {
     let branch = |name: &str| Ref::Branch(name.to_owned());
     let cases = [
         ("main", branch("main")),
@@ -167,16 +167,16 @@ fn refs_lose_their_prefixes() {
     }
 }
 
-/// A part of a remote's path, as the forges allow it.
+/// A part of a remote's path that GitHub, GitLab and the like allow.
 const PART: &str = "[A-Za-z0-9][A-Za-z0-9._-]{0,12}[A-Za-z0-9]";
 
-/// What may stand before the host of a remote.
+/// User and password before the host of a remote.
 fn userinfo() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[a-z0-9_-]{1,12}@", "[a-z0-9]{1,8}:[A-Za-z0-9!$&'()*+,=~%._-]{0,20}@"]
 }
 
 fn host() -> impl Strategy<Value = String> {
-    "[a-z]{2,8}(\\.[a-z]{2,8}){0,2}".prop_filter("is none with rules of its own", |host| !host.starts_with("file"))
+    "[a-z]{2,8}(\\.[a-z]{2,8}){0,2}".prop_filter("has no rules of its own", |host| !host.starts_with("file"))
 }
 
 fn port() -> impl Strategy<Value = String> {
@@ -187,21 +187,21 @@ fn end() -> impl Strategy<Value = String> {
     prop_oneof![Just(""), Just(".git"), Just("/"), Just(".git/")].prop_map(str::to_owned)
 }
 
-/// Owners that no rule for one kind of server applies to.
+/// Owners without a special meaning on some server.
 fn owners() -> impl Strategy<Value = Vec<String>> {
     let is_ordinary = |part: &String| !["scm", "v1", "v3", "repos"].contains(&part.to_ascii_lowercase().as_str());
     prop::collection::vec(PART.prop_filter("is ordinary", is_ordinary), 1..5)
 }
 
 fn name() -> impl Strategy<Value = String> {
-    PART.prop_filter("does not end as a remote may", |name| !name.ends_with(".git"))
+    PART.prop_filter("does not end like a remote", |name| !name.ends_with(".git"))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn every_form_of_any_remote_names_the_same_repository(
+    fn each_form_of_any_remote_names_the_same_repository(
         host in host(), owners in owners(), name in name(), user in userinfo(), port in port(), end in end(),
         scheme in prop_oneof![Just("https"), Just("http"), Just("ssh"), Just("git"), Just("git+ssh"), Just("HTTPS")],
     ) {
@@ -214,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn every_form_of_a_remote_on_azure_names_the_same_repository(
+    fn each_form_of_a_remote_on_azure_names_the_same_repository(
         org in "[a-z][a-z0-9-]{0,10}[a-z]", project in "[A-Za-z][A-Za-z0-9 ._-]{0,10}[A-Za-z0-9]", name in name(), user in userinfo(),
     ) {
         prop_assume!(project != "DefaultCollection");
@@ -236,7 +236,7 @@ proptest! {
     }
 
     #[test]
-    fn every_form_of_a_remote_on_bitbucket_server_names_the_same_repository(
+    fn each_form_of_a_remote_on_bitbucket_server_names_the_same_repository(
         host in host(), context in "(/[a-z]{1,8})?", project in "~?[A-Z][A-Z0-9]{0,8}", name in name(), user in userinfo(), port in port(), end in end(),
     ) {
         let expected = format!("{project}/{name}");
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn no_user_password_or_token_survives_anywhere(
+    fn user_and_password_never_remain(
         scheme in prop_oneof![
             Just("https://"), Just("http://"), Just("HTTPS://"), Just("git+https://"), Just("ssh://"), Just("//"), Just(""), Just("https:"),
             Just("https:/"), Just("https:///"), Just("https:\\\\"), Just("https:/\\"), Just(" https://"), Just("ht\ttps://"), Just("https:/\r\n/"),
@@ -259,9 +259,9 @@ proptest! {
         before in "[a-z0-9_%-]{0,4}", after in "[a-z0-9_%-]{0,4}", password in "([a-z0-9 /?#@:;&=%+\\\\~^|\"'<>()\\[\\]{}!$*,-]|%40|%2F|%3A|%5C|ä){0,12}",
         rest in "([a-z0-9 /?#@:;&=%+\\\\-]|%40|%2F){0,12}", host in "[a-z]{2,8}\\.example(:[0-9]{1,5})?", path in "(/[a-z]{1,6}){0,3}", encoded in 0..3,
     ) {
-        // Several words without a scheme are prose.
+        // Several words without a scheme are prose, not a URL.
         prop_assume!(!scheme.is_empty() && scheme != "https:" && scheme != "https:/" || !format!("{password}{rest}").contains(' '));
-        // Then the user would be a scheme.
+        // Otherwise the user would be the scheme.
         prop_assume!(!scheme.is_empty() || !password.starts_with(['/', '\\', '%']));
         let url = format!("{scheme}{before}USERNAME{after}:{password}SECRET{rest}@{host}{path}");
         let url = (0..encoded).fold(url, |url, _| utf8_percent_encode(&url, NON_ALPHANUMERIC).to_string());
@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_alone_survives_nowhere(
+    fn token_without_a_user_never_remains(
         scheme in "(https|git\\+https|ssh)?", token in "[A-Za-z0-9_=+-]{0,8}SECRET[A-Za-z0-9_=+/-]{0,8}", host in "[a-z]{2,8}\\.example(:[0-9]{1,5})?", path in "(/[a-z]{1,6}){1,3}",
     ) {
         prop_assume!(!scheme.is_empty() || !token.contains('/'));
@@ -282,7 +282,7 @@ proptest! {
     }
 
     #[test]
-    fn a_proper_address_loses_its_credentials_and_nothing_else(
+    fn valid_url_loses_only_its_credentials(
         user in "[a-zA-Z0-9._-]{1,12}", password in "[^/?#@\\\\%\\s\\p{C}]{0,20}", host in "[a-z]{3,8}\\.example(:[0-9]{1,5})?", path in "(/[a-z@.=+-]{1,6}){0,3}"
     ) {
         let expected = if path.contains('@') && host.contains(':') { String::new() } else { format!("https://{host}{path}") };
@@ -290,7 +290,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_clean_stays_clean(text in "(https://|//|[a-z.@:/?#&=%\\\\ -]|%40|token=|\\PC){0,20}") {
+    fn cleaning_twice_changes_nothing(text in "(https://|//|[a-z.@:/?#&=%\\\\ -]|%40|token=|\\PC){0,20}") {
         let cleaned = clean_url(&text);
         prop_assert_eq!(clean_url(&cleaned), cleaned.clone());
         let _ = repository(&text);

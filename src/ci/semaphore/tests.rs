@@ -1,4 +1,4 @@
-//! How `sem-context` is called.
+//! Calls of the program `sem-context`.
 
 use super::*;
 use crate::process::recording::Recorder;
@@ -7,24 +7,24 @@ use proptest::prelude::*;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn every_value_arrives_as_it_is_or_is_left_out(value in "([a-z '\"$`\\\\;\n\r-]|=|\\PC){0,20}") {
+    fn each_value_arrives_unchanged_or_is_left_out(value in "([a-z '\"$`\\\\;\n\r-]|=|\\PC){0,20}") {
         let recorder = Recorder::new("sem-context", 0);
         let surface = (SYSTEM.surface)(&recorder.env());
         let line = surface.set_outputs(&[("outcome", "blocked".to_owned()), ("url", value.clone())]).unwrap();
         let calls = recorder.calls();
-        // As sem-context reads it: one argument that a `=` splits in two, of which none is empty.
+        // sem-context splits one argument at its only `=` into two parts. Neither may be empty.
         for call in &calls {
             prop_assert_eq!(&call[..2], ["put", "--force"]);
             prop_assert!(call.len() == 3 && call[2].split('=').count() == 2 && !call[2].ends_with('='), "{:?}", call);
         }
-        let is_taken = calls.iter().any(|call| call[2] == format!("VERSIONER_URL={value}"));
-        prop_assert_eq!(is_taken, !line.contains("VERSIONER_URL"));
-        prop_assert_eq!(calls.len(), 1 + usize::from(is_taken));
+        let is_set = calls.iter().any(|call| call[2] == format!("VERSIONER_URL={value}"));
+        prop_assert_eq!(is_set, !line.contains("VERSIONER_URL"));
+        prop_assert_eq!(calls.len(), 1 + usize::from(is_set));
     }
 }
 
 #[test]
-fn without_the_program_nothing_is_handed_on_and_a_failure_is_an_error() {
+fn missing_program_is_ignored_and_a_failure_is_an_error() {
     let outputs = [("outcome", "blocked".to_owned())];
     assert_eq!((SYSTEM.surface)(&Env::default()).set_outputs(&outputs).unwrap(), "");
     let recorder = Recorder::new("sem-context", 2);

@@ -1,4 +1,4 @@
-//! TeamCity's surfaces, read back by a parser of its own.
+//! TeamCity's surfaces, parsed as TeamCity does.
 
 use super::*;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ impl Message {
     }
 }
 
-/// What TeamCity makes of a line, by "Service messages". Panics at one that it could not read.
+/// Parses a line by "Service messages". Panics where TeamCity could not parse it.
 fn parse(line: &str) -> Message {
     let inner = line.strip_prefix("##teamcity[").expect("a message");
     let (name, mut rest) = inner.split_once(' ').unwrap();
@@ -57,7 +57,7 @@ fn read(text: &str) -> Vec<Message> {
 }
 
 #[test]
-fn a_long_message_is_cut_with_a_mark() {
+fn long_message_is_truncated_with_a_mark() {
     let text = TeamCity.annotation(Level::Error, &"t".repeat(9_000), &"ä|]\n".repeat(9_000));
     assert!(text.lines().all(|line| line.len() < LARGEST_ANNOTATION), "{}", text.len());
     assert!(read(&text)[0].values["text"].ends_with("(cut)"));
@@ -67,7 +67,7 @@ const HOSTILE: &str = "(\\PC|['\\[\\]|\n\r\u{1b}%#{}]|##teamcity\\[buildStatus t
 
 proptest! {
     #[test]
-    fn an_annotation_is_one_message_with_exactly_the_text(title in HOSTILE, message in HOSTILE) {
+    fn annotation_is_one_message_with_exactly_its_text(title in HOSTILE, message in HOSTILE) {
         let whole = if message.is_empty() { title.clone() } else { format!("{title}\n{message}") };
         for (level, status) in [(Level::Warning, "WARNING"), (Level::Notice, "NORMAL")] {
             let expected = [Message::new("message", &[("text", &whole), ("status", status)])];
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn a_parameter_is_set_to_exactly_the_value(value in HOSTILE) {
+    fn parameter_is_set_to_exactly_the_value(value in HOSTILE) {
         let lines = TeamCity.set_outputs(&[("block_message", value.clone())]).unwrap();
         if !fits_environment(&value) {
             prop_assert!(!lines.contains("##teamcity") && lines.contains("VERSIONER_BLOCK_MESSAGE"));
