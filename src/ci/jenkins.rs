@@ -17,7 +17,7 @@ pub(super) const SYSTEM: System = System {
     context,
     // Parallel stages have the same build tag, but on one node each has its own workspace. STAGE_NAME is not used: a gate and
     // its `finish` may be in different stages. JOB_NAME is used because BUILD_TAG is the same for jobs `a/b` and `a-b`.
-    job_identity: |env| identity(env, &["BUILD_TAG", "NODE_NAME", "WORKSPACE"], &["JENKINS_URL", "JOB_NAME"]),
+    job_identity: |env| identity(env, &["BUILD_TAG"], &["NODE_NAME", "WORKSPACE", "JENKINS_URL", "JOB_NAME"]),
     job_status: |_| None,
     temp_dir: Some("WORKSPACE_TMP"),
     stop_timeout: STOP_TIMEOUT,
@@ -84,6 +84,6 @@ const EXAMPLE: Example = Example {
         &[("NODE_NAME", "agent-2")],
         &[("WORKSPACE", "/srv/workspace/shop_main@2")],
     ],
-    unknown_jobs: &[&[("BUILD_TAG", "")], &[("NODE_NAME", "")], &[("WORKSPACE", "")]],
+    unknown_jobs: &[&[("BUILD_TAG", "")]],
     job_status: &[],
 };
