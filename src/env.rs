@@ -1,6 +1,6 @@
 //! The process environment, read once into a value and passed on from there.
 //!
-//! Owns: dropping what is not UTF-8, "empty means not set", and which variables other processes do not get. Does not own:
+//! Owns: leaving out what is not UTF-8, "empty means not set", and which variables other processes do not get. Does not own:
 //! what any variable means.
 
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// A snapshot of environment variables.
 ///
-/// Variables whose name or value is not UTF-8 are left out; the names of the latter are kept, so that whoever reads one of
-/// them by name can say so.
+/// Variables whose name or value is not UTF-8 are left out. The names of the latter are kept, for an error if such a variable
+/// would be used.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     variables: BTreeMap<String, String>,
     unreadable: Vec<String>,
-    /// The names of all variables, readable or not.
+    /// The names of all variables, including those that are not UTF-8.
     names: Vec<OsString>,
     home: Option<PathBuf>,
 }
@@ -44,7 +44,7 @@ impl Env {
         self.variables.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 
-    /// Whether `name` is set to a word that means yes, as CI systems write it (`true`, `True`, `1`).
+    /// Whether `name` is set to `true` in any case, or to `1`, as CI systems write it.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
@@ -55,19 +55,19 @@ impl Env {
         self.unreadable.iter().map(String::as_str)
     }
 
-    /// The user's home directory: as `HOME` says, else as the system knows it.
+    /// The user's home directory: from `HOME`, else from the system's user database.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref()
     }
 
-    /// The names of the variables that are for this process alone: its inputs, its key, and the script that it wraps, which
-    /// would otherwise wrap itself wherever it calls this program.
+    /// The names of the variables that no other process gets: inputs, the API key, and the script to wrap. A wrapped script that
+    /// calls this program would otherwise run itself again.
     pub fn private(&self) -> impl Iterator<Item = &OsStr> {
         self.names.iter().map(OsString::as_os_str).filter(|name| is_private(name))
     }
 
-    /// All variables, by name, empty ones included.
+    /// All variables, sorted by name, including empty ones.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -83,13 +83,13 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     }
 }
 
-/// Whether no other process gets the variable `name`.
+/// Whether the variable `name` is kept from other processes.
 fn is_private(name: &OsStr) -> bool {
     const OWN: [&[u8]; 3] = [b"VERSIONER_API_KEY", b"VERSIONER_API_KEY_FILE", b"VERSIONER_RUN"];
-    // Windows' variables have no case.
+    // Windows ignores the case of names.
     let name: Vec<u8> =
         name.as_encoded_bytes().iter().map(|b| if *b == b'-' { b'_' } else { b.to_ascii_uppercase() }).collect();
-    name.starts_with(b"INPUT_") || OWN.contains(&name.as_slice())
+    name.starts_with(b"INPUT_") || name.starts_with(b"PLUGIN_") || OWN.contains(&name.as_slice())
 }
 
 #[cfg(test)]
@@ -97,10 +97,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_processes_get_neither_inputs_nor_the_key() {
+    fn inputs_and_the_key_are_private() {
         let names = [
             "INPUT_API_KEY",
             "INPUT_PRODUCT-NAME",
+            "PLUGIN_API_KEY",
+            "PLUGIN_PRODUCT_NAME",
             "VERSIONER_API_KEY",
             "VERSIONER_API-KEY",
             "VERSIONER_API_KEY_FILE",
@@ -108,6 +110,8 @@ mod tests {
             "VERSIONER_API_URL",
             "PATH",
             "MY_INPUT_X",
+            "MY_PLUGIN_X",
+            "PLUGINS",
         ];
         let env: Env = names.into_iter().map(|name| (name, "x")).collect();
         let private: Vec<&str> = env.private().filter_map(OsStr::to_str).collect();
@@ -116,6 +120,8 @@ mod tests {
             [
                 "INPUT_API_KEY",
                 "INPUT_PRODUCT-NAME",
+                "PLUGIN_API_KEY",
+                "PLUGIN_PRODUCT_NAME",
                 "VERSIONER_API-KEY",
                 "VERSIONER_API_KEY",
                 "VERSIONER_API_KEY_FILE",

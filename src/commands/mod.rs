@@ -16,6 +16,8 @@ use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
+use crate::process::protect_secrets;
+use crate::process::signals::install_handlers;
 use crate::report::{Outputs, check as words};
 use crate::settings::{self, CommandLine, NoCommand, Plan, Resolved, SettingError, Settings, Subcommand};
 use crate::text::{Redactor, sanitize};
@@ -24,6 +26,8 @@ use std::path::Path;
 
 /// Executes the command that `args` and `env` describe, in `directory`. Gives the exit code.
 pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, directory: &Path) -> u8 {
+    protect_secrets();
+    install_handlers();
     let system = System::detect(env);
     let args: Vec<OsString> = args.into_iter().collect();
     let redactor = given_keys(&args, env);

@@ -13,26 +13,26 @@ use crate::model::policy::{Gate, WaitPolicy};
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
-use crate::process::signals::{Signals, WRAPPED, ignored};
+use crate::process::signals::{Signals, WRAPPED};
 use crate::process::{CommandEnd, EnvChanges, RunningCommand, Script};
 use crate::report::Outputs;
 use crate::settings::{RunCommand, RunPlan};
 use crate::state::JournalEntry;
 use jiff::Timestamp;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use tokio::time::Instant;
 
 /// Wraps the command. Gives the exit code.
 pub(super) async fn run(session: &Session<'_>, env: &Env, plan: &RunPlan) -> u8 {
-    let ignored = ignored();
-    let mut signals = Signals::listen(WRAPPED.iter().filter(|signal| !ignored.contains(&signal.number)));
+    let mut signals = Signals::listen(WRAPPED);
     if session.system.source_system.is_some() {
         signals.follow_parent();
     }
     session.console.line(&session.context(&plan.event, true).line());
     let script = match &plan.command {
         RunCommand::Words(_) => None,
-        RunCommand::Script(text) => match Script::write(text, env) {
+        RunCommand::Script(text) => match Script::write(text, temp_dir(session, env).as_deref(), env) {
             Ok(script) => Some(script),
             Err(error) => {
                 let title = "The script cannot be run: no event was sent";
@@ -52,6 +52,11 @@ pub(super) async fn run(session: &Session<'_>, env: &Env, plan: &RunPlan) -> u8 
         Ok(pass) => wrapped.run(pass, words, &mut signals).await,
         Err(code) => code,
     }
+}
+
+/// The job's temporary directory.
+fn temp_dir(session: &Session<'_>, env: &Env) -> Option<PathBuf> {
+    session.system.temp_dir(env).map(|(_, path)| path)
 }
 
 /// A deployment and the command that carries it out.
@@ -156,8 +161,8 @@ impl WrappedRun<'_> {
         match RunningCommand::start(words, &self.env_changes(), self.plan.stop_timeout) {
             Ok(running) => self.accompany(running, started, pass, signals).await,
             Err(error) => {
-                session.console.annotate(Level::Error, "The command could not be started", &error.what);
-                let code = error.exit_code;
+                session.console.annotate(Level::Error, "The command could not be started", &error.to_string());
+                let code = error.exit_code();
                 let report = FinalReport { status: Status::Failed, run: None, budget: SendBudget::LAST };
                 let (delivered, outputs) = self.report_end(pass, &report, Some(code), Some(signals)).await;
                 self.end(&delivered, outputs, code)

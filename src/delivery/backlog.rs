@@ -32,7 +32,7 @@ pub struct Flushed {
     /// The number of events written by a newer version.
     pub newer: usize,
     /// The number of events of other API keys, by key.
-    pub others: Vec<(String, usize)>,
+    pub others: Vec<(Foreign, usize)>,
     /// Why the last attempt failed.
     pub failure: Option<String>,
 }

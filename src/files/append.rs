@@ -1,13 +1,13 @@
-//! Appending to a file that others append to as well.
+//! Appending to a file that other programs append to as well.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-/// Appends `text` to the file at `path` in one write, beginning on a line of its own.
+/// Appends `text` to the file at `path` in one write. If the last line is incomplete, it ends it first.
 ///
 /// # Errors
-/// Those of opening, reading and writing the file.
+/// If the file cannot be opened, read or written.
 pub fn append(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     let mut whole = String::new();
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn appending_begins_a_line_of_its_own() {
+    fn appended_text_starts_on_a_new_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         append(&path, "a=1\n").unwrap();

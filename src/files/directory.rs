@@ -1,70 +1,69 @@
-//! A directory of ours: mode 0700, its files 0600, written whole or not at all.
+//! A private directory: mode 0700, its files 0600, each written atomically.
 //!
-//! Owns: making it, whose it must be, and writing to it. Does not own: what the files mean.
+//! Owns: creating it, checking its owner, writing to it. Does not own: what the files mean.
 
-use super::failed;
+use super::FileError;
+use super::error::{failed, shown};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A file that was never finished is swept away once nobody can be writing it any more.
+/// A temporary file of this age is left over from a process that was killed, and is removed.
 const ABANDONED: Duration = Duration::from_secs(3_600);
 const UNFINISHED: &str = ".unfinished";
 
-/// What a file must outlive.
+/// What a file must survive once it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// This process.
+    /// The end of this process.
     Process,
-    /// A machine that loses its power: it is on the disk before anybody relies on it.
+    /// A power failure: the file is synced to the disk.
     Machine,
 }
 
-/// A directory that is there, and ours.
+/// A directory that exists and belongs to us.
 pub(super) struct Directory {
     path: PathBuf,
 }
 
 impl Directory {
-    /// The directory at `path`, if there is one.
+    /// Opens the directory at `path`: `None` if it does not exist.
     ///
     /// # Errors
-    /// Says why it cannot be used: it is something else, or somebody else's.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, String> {
-        match fs::symlink_metadata(path) {
-            Ok(metadata) if !metadata.is_dir() => {
-                Err(failed("cannot be used", path, &io::Error::other("it is not a directory")))
-            }
-            Ok(metadata) => {
-                match check_owner(&metadata).map_err(io::Error::other).and_then(|()| close(path, &metadata)) {
-                    Ok(()) => Ok(Some(Self { path: path.to_owned() })),
-                    Err(problem) => Err(failed("cannot be used", path, &problem)),
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("cannot be read", path, &error)),
+    /// If it is not a directory, or another user's, or cannot be read or made private.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, FileError> {
+        let metadata = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata.map_err(|error| failed(FileError::Read, path, &error))?,
+        };
+        if !metadata.is_dir() {
+            return Err(FileError::NotADirectory(shown(path)));
         }
+        if !is_ours(&metadata) {
+            return Err(FileError::OtherOwner(shown(path)));
+        }
+        make_private(path, &metadata).map_err(|error| failed(FileError::Protect, path, &error))?;
+        Ok(Some(Self { path: path.to_owned() }))
     }
 
-    /// The directory at `path` in `root`, both made where they are missing.
+    /// Opens the directory at `path` in `root`, and creates both if needed.
     ///
     /// # Errors
-    /// Says what could not be made, or why it cannot be used.
-    pub(super) fn make(root: &Path, path: &Path) -> Result<Self, String> {
+    /// If it cannot be created, or for the reasons of [`Directory::open`].
+    pub(super) fn create(root: &Path, path: &Path) -> Result<Self, FileError> {
         for (directory, recursive) in [(root, true), (path, false)] {
             match builder().recursive(recursive).create(directory) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("cannot be made", directory, &error));
+                    return Err(failed(FileError::Create, directory, &error));
                 }
                 _ => {}
             }
         }
-        let made = Self::open(path)?;
-        made.ok_or_else(|| failed("cannot be used", path, &io::Error::other("somebody removed it")))
+        Self::open(path)?.ok_or_else(|| FileError::Removed(shown(path)))
     }
 
-    /// The names that end in `suffix`, in order. What was begun long ago and never finished is removed.
+    /// The names that end in `suffix`, sorted. Also removes abandoned temporary files.
     pub(super) fn names(&self, suffix: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {
@@ -73,7 +72,7 @@ impl Directory {
             if name.ends_with(UNFINISHED) {
                 let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
                 if written.is_some_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > ABANDONED)) {
-                    // Another process may just have removed it.
+                    // Another process may have removed it already.
                     let _ = fs::remove_file(entry.path());
                 }
             } else if name.ends_with(suffix) {
@@ -84,7 +83,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Writes `content` as `name`: under another name first, and only then under its own.
+    /// Writes `content` to a temporary file and renames that to `name`.
     pub(super) fn write(&self, name: &str, content: &[u8], durability: Durability) -> io::Result<()> {
         let unfinished = self.path.join(format!("{}{UNFINISHED}", uuid::Uuid::new_v4()));
         let write = || {
@@ -96,10 +95,10 @@ impl Directory {
             fs::rename(&unfinished, self.path.join(name))
         };
         write().inspect_err(|_| {
-            // Nothing is left to be done about a file that cannot be removed either.
+            // If it cannot be removed either, a later call does it.
             let _ = fs::remove_file(&unfinished);
         })?;
-        // The new name is on the disk once the directory is. Not every file system can do that.
+        // Syncing the directory makes the rename durable. Not every file system supports it.
         if durability == Durability::Machine
             && let Ok(directory) = File::open(&self.path)
         {
@@ -122,7 +121,7 @@ fn builder() -> DirBuilder {
     DirBuilder::new()
 }
 
-/// Options for a file that nobody else may read.
+/// Options for a file that other users cannot read.
 #[cfg(unix)]
 pub(super) fn private() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -131,28 +130,28 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// Options for a file that nobody else may read: Windows' state directory is the user's own.
+/// On Windows the access rights are inherited from the directory, which is in the user's profile.
 #[cfg(not(unix))]
 pub(super) fn private() -> OpenOptions {
     OpenOptions::new()
 }
 
-/// Whether what `metadata` is about is ours.
-///
-/// # Errors
-/// Says why not.
+/// Whether the user of this process owns the file or directory.
 #[cfg(unix)]
-pub(super) fn check_owner(metadata: &Metadata) -> Result<(), &'static str> {
+pub(super) fn is_ours(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    match metadata.uid() == rustix::process::geteuid().as_raw() {
-        true => Ok(()),
-        false => Err("it belongs to another user"),
-    }
+    metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// Sees to it that nobody else may look into our directory, or write to it.
+/// The standard library does not tell owners on Windows.
+#[cfg(not(unix))]
+pub(super) fn is_ours(_metadata: &Metadata) -> bool {
+    true
+}
+
+/// Takes other users' access to our directory away, if they have any.
 #[cfg(unix)]
-fn close(path: &Path, metadata: &Metadata) -> io::Result<()> {
+fn make_private(path: &Path, metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     match metadata.mode() & 0o077 {
         0 => Ok(()),
@@ -160,14 +159,8 @@ fn close(path: &Path, metadata: &Metadata) -> io::Result<()> {
     }
 }
 
-/// Windows' state directory is the user's own.
+/// On Windows the access rights are inherited from the user's profile.
 #[cfg(not(unix))]
-fn close(_path: &Path, _metadata: &Metadata) -> io::Result<()> {
-    Ok(())
-}
-
-/// Whether what `metadata` is about is ours: Windows' state directory is the user's own.
-#[cfg(not(unix))]
-pub(super) fn check_owner(_metadata: &Metadata) -> Result<(), &'static str> {
+fn make_private(_path: &Path, _metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }

@@ -1,35 +1,33 @@
-//! What is kept on disk between calls, in a directory that is ours alone: one sealed record a file.
+//! Files that outlive the process: private directories, signed records, locks, atomic writes.
 //!
-//! Owns: the directory, its privacy, locks, and that a file is there whole or not at all. Does not own: what is kept
-//! (`spool`, `journal`), nor which directory it is (`settings`).
+//! Does not own: what the records hold (`state`), nor which directory they are in (`settings`).
 
 mod append;
 mod directory;
+mod error;
 mod signed;
 
 pub use append::append;
+pub use directory::Durability;
+pub use error::{FileError, UnusableRecord};
 pub use signed::Signer;
 
 #[cfg(test)]
 mod tests;
 
-use crate::text::sanitize;
+use crate::text::Foreign;
 use directory::Directory;
-pub use directory::Durability;
+use error::failed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use signed::Opened;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A record is at most this large: the metadata's 100 KB, and as much again for everything else.
+/// The largest record that is read: the metadata's 100 KB, and ample room for everything else.
 const LARGEST_RECORD: u64 = 256 * 1024;
 
-/// Why a file or directory cannot be used.
-pub type FileError = String;
-
-/// One folder of records of one kind.
+/// A folder of signed records of one kind.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -37,128 +35,129 @@ pub struct Folder {
     signer: Signer,
 }
 
-/// A file of the folder that is no record which can be delivered.
+/// What a file of a folder holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordState<T> {
-    /// A record of ours.
+    /// A record signed with our API key for our API address.
     Ours(T),
-    /// A record for another API address or of another key, which is named.
-    OfAnotherKey(String),
+    /// A record for another API address or of another key: "key at address".
+    OfAnotherKey(Foreign),
     /// A record of a newer version of this program.
     Newer,
-    /// None of these, because of this.
-    Unusable(String),
+    /// Not a record that can be used.
+    Unusable(UnusableRecord),
 }
 
 impl Folder {
-    /// The folder `name` in `root`. Nothing is made before something is kept.
+    /// The folder `name` in `root`. It is created when the first record is written.
     #[must_use]
     pub fn new(root: &Path, name: &'static str, signer: Signer) -> Self {
         Self { root: root.to_owned(), name, signer }
     }
 
-    /// Where it is.
+    /// The folder's path.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.root.join(self.name)
     }
 
-    /// The names of its records, in their order. A folder that is not there has none.
+    /// The names of its records, sorted. A folder that does not exist has none.
     ///
     /// # Errors
-    /// Says which directory cannot be read, or is somebody else's.
-    pub fn names(&self) -> Result<Vec<String>, String> {
+    /// If the folder cannot be read, or is not ours.
+    pub fn names(&self) -> Result<Vec<String>, FileError> {
         let path = self.path();
-        match Directory::open(&path) {
-            Ok(None) => Ok(Vec::new()),
-            Ok(Some(directory)) => directory.names(".json").map_err(|error| failed("cannot be read", &path, &error)),
-            Err(problem) => Err(problem),
+        match Directory::open(&path)? {
+            None => Ok(Vec::new()),
+            Some(directory) => directory.names(".json").map_err(|error| failed(FileError::Read, &path, &error)),
         }
     }
 
-    /// How many bytes its records take.
+    /// How many bytes the records `names` take.
     #[must_use]
     pub fn size(&self, names: &[String]) -> u64 {
         names.iter().filter_map(|name| Some(fs::symlink_metadata(self.path().join(name)).ok()?.len())).sum()
     }
 
-    /// Reads the record `name`. Gives nothing if it is not there any more.
-    pub fn read<T: DeserializeOwned + Serialize>(&self, name: &str) -> Option<RecordState<T>> {
-        let bytes = match self.bytes(name) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => return Some(RecordState::Unusable(sanitize(&error.to_string()))),
-        };
-        Some(match self.signer.open(self.name, &bytes) {
-            Opened::Ours(record) => RecordState::Ours(record),
-            Opened::Another(whose) => RecordState::OfAnotherKey(whose),
-            Opened::Newer => RecordState::Newer,
-            Opened::Broken(why) => RecordState::Unusable(why.to_owned()),
-        })
+    /// Reads the record `name`: `None` if it does not exist (any more).
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Option<RecordState<T>> {
+        match self.bytes(name) {
+            Ok(Some(bytes)) => Some(self.signer.open(self.name, &bytes)),
+            Ok(None) => None,
+            Err(reason) => Some(RecordState::Unusable(reason)),
+        }
     }
 
-    /// The content of a file that is ours, plain and not too large: whatever else somebody put there is not opened.
-    fn bytes(&self, name: &str) -> io::Result<Vec<u8>> {
+    /// The content of the file `name`, if it is plain, ours and not too large. Nothing else that was put there is opened.
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, UnusableRecord> {
         let path = self.path().join(name);
-        let metadata = fs::symlink_metadata(&path)?;
+        let unreadable = |error: io::Error| UnusableRecord::Read(error.to_string().into());
+        let metadata = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata.map_err(unreadable)?,
+        };
         if !metadata.is_file() {
-            return Err(io::Error::other("it is not a plain file"));
+            return Err(UnusableRecord::NotAFile);
         }
-        directory::check_owner(&metadata).map_err(io::Error::other)?;
+        if !directory::is_ours(&metadata) {
+            return Err(UnusableRecord::OtherOwner);
+        }
         if metadata.len() > LARGEST_RECORD {
-            return Err(io::Error::other("it is larger than any event"));
+            return Err(UnusableRecord::TooLarge);
         }
         let mut bytes = Vec::new();
-        File::open(path)?.take(LARGEST_RECORD).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        match File::open(path).and_then(|file| file.take(LARGEST_RECORD).read_to_end(&mut bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(|_| Some(bytes)).map_err(unreadable),
+        }
     }
 
-    /// Writes `record` as `name`, whole or not at all, also if this process or the machine ends meanwhile.
+    /// Writes `record` as `name`. The write is atomic, even if this process or the machine stops meanwhile.
     ///
     /// # Errors
-    /// Says what could not be written, where and why.
-    pub fn write<T: Serialize>(&self, name: &str, record: &T, durability: Durability) -> Result<(), String> {
+    /// If the folder cannot be used or written to.
+    pub fn write<T: Serialize>(&self, name: &str, record: &T, durability: Durability) -> Result<(), FileError> {
         let path = self.path();
-        let directory = Directory::make(&self.root, &path)?;
+        let directory = Directory::create(&self.root, &path)?;
         let signed = self.signer.sign(self.name, record);
-        directory.write(name, &signed, durability).map_err(|error| failed("cannot be written to", &path, &error))
+        directory.write(name, &signed, durability).map_err(|error| failed(FileError::Write, &path, &error))
     }
 
-    /// A short word that stands for `text`, for the names of files: the same for the same address and key alone.
+    /// A short tag for `text`, to use in file names: the same only for the same API address and key.
     #[must_use]
     pub fn tag_for(&self, text: &str) -> String {
         self.signer.tag_for(text)
     }
 
-    /// Removes the record `name`. One that is gone already is removed.
+    /// Removes the record `name`. It is no error if it does not exist.
     ///
     /// # Errors
-    /// Says what could not be removed and why.
-    pub fn remove(&self, name: &str) -> Result<(), String> {
+    /// If the file cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<(), FileError> {
         let path = self.path().join(name);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("cannot be removed", &path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(FileError::Remove, &path, &error)),
             _ => Ok(()),
         }
     }
 
-    /// Removes the records whose name is `old`, whoever's they are.
+    /// Removes the records, of any key, whose name satisfies `condition`.
     ///
     /// # Errors
-    /// Says what could not be removed and why.
-    pub fn remove_where(&self, old: impl Fn(&str) -> bool) -> Result<(), String> {
-        self.names()?.iter().filter(|name| old(name)).try_for_each(|name| self.remove(name))
+    /// If the folder cannot be read or a file cannot be removed.
+    pub fn remove_where(&self, condition: impl Fn(&str) -> bool) -> Result<(), FileError> {
+        self.names()?.iter().filter(|name| condition(name)).try_for_each(|name| self.remove(name))
     }
 
-    /// Moves `name` to where nothing is delivered from, with the reason beside it. Gives its new path.
+    /// Moves `name` to the folder `set-aside`, with the reason in a file next to it. Returns its new path.
     ///
     /// # Errors
-    /// Says what could not be moved and why.
-    pub fn set_aside(&self, name: &str, reason: &str) -> Result<PathBuf, String> {
+    /// If that folder cannot be used or written to.
+    pub fn set_aside(&self, name: &str, reason: &str) -> Result<PathBuf, FileError> {
         let path = self.root.join("set-aside");
-        let directory = Directory::make(&self.root, &path)?;
-        let failed = |error: io::Error| failed("cannot be written to", &path, &error);
-        // The reason first: what is moved without one would be a riddle.
+        let directory = Directory::create(&self.root, &path)?;
+        let failed = |error: io::Error| failed(FileError::Write, &path, &error);
+        // The reason comes first: if we are killed in between, no record is left without one.
         let reason = format!("{reason}\n");
         directory.write(&format!("{name}.reason"), reason.as_bytes(), Durability::Machine).map_err(failed)?;
         let moved = path.join(name);
@@ -168,35 +167,32 @@ impl Folder {
         }
     }
 
-    /// Takes the lock `name`, if no other process has it. It is given back when dropped, or when this process ends.
+    /// Takes the lock `name`, or returns `None` if another process holds it. It is released when the file is dropped, or
+    /// when this process ends.
     ///
     /// # Errors
-    /// Says which lock cannot be used and why.
-    pub fn try_lock(&self, name: &str) -> Result<Option<File>, String> {
+    /// If the folder or the lock file cannot be used.
+    pub fn try_lock(&self, name: &str) -> Result<Option<File>, FileError> {
         let path = self.path();
-        Directory::make(&self.root, &path)?;
+        Directory::create(&self.root, &path)?;
         let path = path.join(name);
         let open = || directory::private().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = open().map_err(|error| failed("cannot be opened", &path, &error))?;
+        let file = open().map_err(|error| failed(FileError::Open, &path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed("cannot be locked", &path, &error)),
+            Err(TryLockError::Error(error)) => Err(failed(FileError::Lock, &path, &error)),
         }
     }
 }
 
-/// Writes a file that nobody else can read, in `directory`, under a name that nobody can guess. Gives its path.
+/// Writes a file with a random name in `directory` that other users cannot read. Returns its path.
 ///
 /// # Errors
-/// Says what could not be written and why.
-pub fn write_private(directory: &Path, content: &[u8]) -> Result<PathBuf, String> {
+/// If it cannot be written.
+pub fn write_private(directory: &Path, content: &[u8]) -> Result<PathBuf, FileError> {
     let path = directory.join(format!("versioner-{}", uuid::Uuid::new_v4()));
     let write = || directory::private().write(true).create_new(true).open(&path)?.write_all(content);
-    write().map_err(|error| failed("cannot be written", &path, &error))?;
+    write().map_err(|error| failed(FileError::Write, &path, &error))?;
     Ok(path)
-}
-
-fn failed(what: &str, path: &Path, error: &io::Error) -> String {
-    format!("{} {what}: {}", sanitize(&path.display().to_string()), sanitize(&error.to_string()))
 }

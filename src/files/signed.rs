@@ -1,76 +1,62 @@
-//! The seal of what is kept: bound to the API's address and key, so that nothing goes out under another, and nothing that
-//! somebody else wrote goes out under ours.
+//! Signed records. The signature binds a record to the API address and key: it is not sent to another address or under
+//! another key, and a record that another program wrote or changed is not sent at all.
 //!
-//! Owns: the format of a record's file, and its HMAC. Does not own: what it holds.
+//! Owns: the format of a record's file, and its HMAC. Does not own: what a record holds.
 
+use super::{RecordState, UnusableRecord};
 use crate::model::api_key::ApiKey;
-use crate::text::sanitize;
 use ring::hmac;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The format that is written, and the newest that is read.
+/// The format that is written, and the newest that can be read.
 const FORMAT: u32 = 1;
 
-/// Seals records for one API address and one key.
+/// Signs and checks records for one API address and one key.
 #[derive(Clone)]
 pub struct Signer {
     key: hmac::Key,
     api_url: String,
-    named: String,
+    redacted_key: String,
 }
 
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Signer({}, {})", self.api_url, self.named)
+        write!(f, "Signer({}, {})", self.api_url, self.redacted_key)
     }
 }
 
-/// A record's file.
+/// The content of a record's file.
 #[derive(Serialize, Deserialize)]
 struct SignedRecord {
     format: u32,
-    /// Where it goes.
     api_url: String,
-    /// Account and id of the key under which it goes.
+    /// The redacted key, for people.
     key: String,
-    /// Tells keys apart, without being one.
+    /// A tag of address and key, to tell keys with the same account and id apart. It reveals nothing of the key.
     bound_to: String,
     record: Value,
     hmac_sha256: String,
 }
 
-/// What a file turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Opened<T> {
-    /// A record that was sealed for this address and key.
-    Ours(T),
-    /// One for another address or key: these.
-    Another(String),
-    /// A format that this version does not know yet.
-    Newer,
-    /// None of these, because of this.
-    Broken(&'static str),
-}
-
 impl Signer {
-    /// Seals for `key` at `api_url`.
+    /// A signer for `key` at `api_url`.
     #[must_use]
     pub fn new(key: &ApiKey, api_url: &str) -> Self {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()),
             api_url: api_url.trim_end_matches('/').to_owned(),
-            named: key.redacted(),
+            redacted_key: key.redacted(),
         }
     }
 
-    /// The content of a file that holds `record`, one of `kind`.
+    /// The content of a file with `record`, which is of the given `kind`.
     pub fn sign<T: Serialize>(&self, kind: &str, record: &T) -> Vec<u8> {
         let mut file = SignedRecord {
             format: FORMAT,
             api_url: self.api_url.clone(),
-            key: self.named.clone(),
+            key: self.redacted_key.clone(),
             bound_to: self.bound_to(),
             record: serde_json::to_value(record).unwrap_or_default(),
             hmac_sha256: String::new(),
@@ -81,36 +67,36 @@ impl Signer {
         content
     }
 
-    /// Reads `content`, which should hold a record of `kind`.
+    /// Reads the `content` of a file that should hold a record of the given `kind`.
     #[must_use]
-    pub fn open<T: DeserializeOwned>(&self, kind: &str, content: &[u8]) -> Opened<T> {
+    pub fn open<T: DeserializeOwned>(&self, kind: &str, content: &[u8]) -> RecordState<T> {
         let Ok(value) = serde_json::from_slice::<Value>(content) else {
-            return Opened::Broken("it is not JSON: torn, or not ours");
+            return RecordState::Unusable(UnusableRecord::NotJson);
         };
         match value.get("format").and_then(Value::as_u64) {
-            Some(format) if format > u64::from(FORMAT) => return Opened::Newer,
+            Some(format) if format > u64::from(FORMAT) => return RecordState::Newer,
             _ => {}
         }
         let Ok(file) = serde_json::from_value::<SignedRecord>(value) else {
-            return Opened::Broken("it is not in the format that this program writes");
+            return RecordState::Unusable(UnusableRecord::UnknownFormat);
         };
         if file.bound_to != self.bound_to() {
-            return Opened::Another(sanitize(&format!("{} at {}", file.key, file.api_url)));
+            return RecordState::OfAnotherKey(format!("{} at {}", file.key, file.api_url).into());
         }
         let genuine =
             bytes(&file.hmac_sha256).is_some_and(|tag| hmac::verify(&self.key, &signed(kind, &file), &tag).is_ok());
         if !genuine {
-            return Opened::Broken("it was not written with this API key, or was changed since");
+            return RecordState::Unusable(UnusableRecord::BadSignature);
         }
-        serde_json::from_value(file.record).map_or(Opened::Broken("what it holds cannot be understood"), Opened::Ours)
+        serde_json::from_value(file.record)
+            .map_or(RecordState::Unusable(UnusableRecord::UnexpectedContent), RecordState::Ours)
     }
 
-    /// A word that tells this address and key from others, and nothing of the key.
     fn bound_to(&self) -> String {
         self.tag(&format!("bound to\n{}", self.api_url), 16)
     }
 
-    /// A short word that stands for `text`, the same for this address and key alone.
+    /// A short tag for `text`: the same only for the same API address and key.
     #[must_use]
     pub fn tag_for(&self, text: &str) -> String {
         self.tag(&format!("word for\n{}\n{text}", self.api_url), 8)
@@ -121,7 +107,7 @@ impl Signer {
     }
 }
 
-/// What the HMAC is about: everything in `file` but itself, and which kind of record it is.
+/// What the HMAC covers: everything in `file` but the HMAC itself, and the kind of record.
 fn signed(kind: &str, file: &SignedRecord) -> Vec<u8> {
     let parts = (kind, file.format, &file.api_url, &file.key, &file.bound_to, &file.record);
     serde_json::to_vec(&parts).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The store on a real directory: what is written, whose it is, and what is not touched.
+//! Folders in a real directory: what is written, who can read it, and what is not touched.
 
 use super::*;
 use crate::model::api_key::ApiKey;
@@ -16,7 +16,7 @@ fn folder(root: &Path) -> Folder {
 }
 
 #[test]
-fn a_record_comes_back_as_it_was() {
+fn record_is_read_as_it_was_written() {
     let root = tempfile::tempdir().unwrap();
     let folder = folder(&root.path().join("deep/er"));
     assert_eq!(folder.names(), Ok(Vec::new()));
@@ -33,7 +33,7 @@ fn a_record_comes_back_as_it_was() {
 }
 
 #[test]
-fn nothing_of_the_key_is_in_a_file() {
+fn file_does_not_contain_the_key() {
     let content = String::from_utf8(signer(KEY, API).sign("spool", &json!({"x": 1}))).unwrap();
     assert!(!content.contains("verysecret") && content.contains("sk_acme_k1_…"), "{content}");
     let value: Value = serde_json::from_str(&content).unwrap();
@@ -41,11 +41,11 @@ fn nothing_of_the_key_is_in_a_file() {
 }
 
 #[test]
-fn whatever_is_changed_breaks_the_seal() {
+fn any_change_invalidates_the_signature() {
     let signer = signer(KEY, API);
     let content = signer.sign("spool", &json!({"status": "completed"}));
-    assert_eq!(signer.open("spool", &content), Opened::Ours(json!({"status": "completed"})));
-    assert!(matches!(signer.open::<Value>("open", &content), Opened::Broken(_)), "another kind of record");
+    assert_eq!(signer.open("spool", &content), RecordState::Ours(json!({"status": "completed"})));
+    assert!(matches!(signer.open::<Value>("open", &content), RecordState::Unusable(_)), "another kind of record");
     let value: Value = serde_json::from_slice(&content).unwrap();
     for (pointer, other) in [
         ("/record/status", json!("failed")),
@@ -58,39 +58,39 @@ fn whatever_is_changed_breaks_the_seal() {
         let mut changed = value.clone();
         *changed.pointer_mut(pointer).unwrap() = other;
         let opened = signer.open::<Value>("spool", changed.to_string().as_bytes());
-        assert!(matches!(opened, Opened::Broken(_)), "{pointer}: {opened:?}");
+        assert!(matches!(opened, RecordState::Unusable(_)), "{pointer}: {opened:?}");
     }
 }
 
 #[test]
-fn other_keys_addresses_and_formats_are_told_apart() {
+fn records_of_other_keys_addresses_and_formats_are_recognised() {
     let content = signer(KEY, API).sign("spool", &json!(1));
     for (key, api) in [("sk_acme_k2_other-secret", API), (KEY, "https://other.example"), ("sk_acme_k1_another", API)] {
         let opened = signer(key, api).open::<Value>("spool", &content);
-        assert_eq!(opened, Opened::Another("sk_acme_k1_… at https://api.example".to_owned()), "{key} {api}");
+        assert_eq!(opened, RecordState::OfAnotherKey("sk_acme_k1_… at https://api.example".into()), "{key} {api}");
     }
     // A slash at the end of the address changes nothing.
-    assert_eq!(signer(KEY, "https://api.example/").open("spool", &content), Opened::Ours(json!(1)));
-    assert_eq!(signer(KEY, API).open::<Value>("spool", br#"{"format": 2, "anything": true}"#), Opened::Newer);
+    assert_eq!(signer(KEY, "https://api.example/").open("spool", &content), RecordState::Ours(json!(1)));
+    assert_eq!(signer(KEY, API).open::<Value>("spool", br#"{"format": 2, "anything": true}"#), RecordState::Newer);
     for torn in [&content[..content.len() / 2], b"", b"\xff", b"[]", b"{}"] {
-        assert!(matches!(signer(KEY, API).open::<Value>("spool", torn), Opened::Broken(_)));
+        assert!(matches!(signer(KEY, API).open::<Value>("spool", torn), RecordState::Unusable(_)));
     }
 }
 
 #[test]
-fn what_is_set_aside_keeps_its_reason() {
+fn set_aside_record_has_its_reason_next_to_it() {
     let root = tempfile::tempdir().unwrap();
     let folder = folder(root.path());
     folder.write("1.json", &json!(1), Durability::Machine).unwrap();
-    let moved = folder.set_aside("1.json", "refused: no such environment").unwrap();
+    let moved = folder.set_aside("1.json", "rejected: no such environment").unwrap();
     assert_eq!(moved, root.path().join("set-aside/1.json"));
     assert!(moved.is_file() && folder.names().unwrap().is_empty());
     let reason = fs::read_to_string(root.path().join("set-aside/1.json.reason")).unwrap();
-    assert_eq!(reason, "refused: no such environment\n");
+    assert_eq!(reason, "rejected: no such environment\n");
 }
 
 #[test]
-fn a_lock_belongs_to_one_at_a_time() {
+fn lock_is_held_once_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     let (one, other) = (folder(root.path()), folder(root.path()));
     let held = one.try_lock("lock").unwrap();
@@ -109,7 +109,7 @@ mod unix {
     }
 
     #[test]
-    fn nobody_else_can_read_it() {
+    fn other_users_have_no_access() {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(&root.path().join("state"));
         folder.write("1.json", &json!(1), Durability::Machine).unwrap();
@@ -121,20 +121,21 @@ mod unix {
     }
 
     #[test]
-    fn what_somebody_put_there_is_not_opened() {
+    fn links_directories_and_large_files_are_not_opened() {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(root.path());
         folder.write("1.json", &json!(1), Durability::Machine).unwrap();
         symlink(folder.path().join("1.json"), folder.path().join("2.json")).unwrap();
         fs::create_dir(folder.path().join("3.json")).unwrap();
         fs::write(folder.path().join("4.json"), vec![b' '; 300 * 1024]).unwrap();
-        for name in ["2.json", "3.json", "4.json"] {
-            assert!(matches!(folder.read::<Value>(name), Some(RecordState::Unusable(_))), "{name}");
+        let reasons = [UnusableRecord::NotAFile, UnusableRecord::NotAFile, UnusableRecord::TooLarge];
+        for (name, reason) in ["2.json", "3.json", "4.json"].into_iter().zip(reasons) {
+            assert_eq!(folder.read::<Value>(name), Some(RecordState::Unusable(reason)), "{name}");
         }
     }
 
     #[test]
-    fn a_directory_of_ours_is_closed_to_others_and_a_file_in_its_place_is_not_used() {
+    fn directory_is_made_private_and_a_file_in_its_place_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(root.path());
         fs::create_dir(folder.path()).unwrap();
@@ -143,9 +144,7 @@ mod unix {
         assert_eq!(mode(&folder.path()), 0o700);
         fs::remove_dir_all(folder.path()).unwrap();
         fs::write(folder.path(), b"").unwrap();
-        assert!(
-            folder.write("1.json", &json!(1), Durability::Machine).unwrap_err().contains("spool"),
-            "a file in its place"
-        );
+        let error = folder.write("1.json", &json!(1), Durability::Machine).unwrap_err();
+        assert_eq!(error, FileError::NotADirectory(folder.path().to_string_lossy().into()));
     }
 }

@@ -6,17 +6,22 @@
 mod helper;
 #[cfg(test)]
 pub mod recording;
+#[cfg(all(test, unix))]
+mod roles;
 mod script;
+mod secrets;
 pub mod signals;
+mod start_error;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(not(unix), path = "windows.rs")]
 mod system;
 
 pub use helper::HelperProgram;
 pub use script::Script;
+pub use secrets::protect_secrets;
+pub use start_error::StartError;
 
 use self::signals::{Signal, Signals};
-use crate::text::{quote_shell, sanitize};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{Child, Command};
@@ -66,15 +71,6 @@ impl CommandEnd {
     }
 }
 
-/// A command that could not be started.
-#[derive(Clone, Debug)]
-pub struct StartError {
-    /// What a shell would exit with: 127 if there is no such program, 126 if it cannot be executed.
-    pub exit_code: u8,
-    /// What happened.
-    pub what: String,
-}
-
 /// A command that runs.
 #[derive(Debug)]
 pub struct RunningCommand {
@@ -91,8 +87,7 @@ impl RunningCommand {
     /// # Errors
     /// Says why it could not be started.
     pub fn start(words: &[OsString], changes: &EnvChanges<'_>, stop_timeout: Duration) -> Result<Self, StartError> {
-        let (program, arguments) =
-            words.split_first().ok_or_else(|| StartError { exit_code: 127, what: "there is no command".to_owned() })?;
+        let (program, arguments) = words.split_first().ok_or(StartError::NoCommand)?;
         let start = |mut command: Command| {
             for name in &changes.removed {
                 command.env_remove(name);
@@ -111,7 +106,7 @@ impl RunningCommand {
             }
             false => Err(error),
         });
-        let process = started.map_err(|error| not_started(program, &error))?;
+        let process = started.map_err(|error| StartError::new(program, &error))?;
         Ok(Self { process, stop_timeout, stopping: None, killed: false })
     }
 
@@ -186,20 +181,4 @@ async fn due(at: Option<Instant>) {
 fn is_script_without_shell(program: &OsStr, error: &io::Error) -> bool {
     const ENOEXEC: i32 = 8;
     cfg!(unix) && error.raw_os_error() == Some(ENOEXEC) && program.as_encoded_bytes().contains(&b'/')
-}
-
-fn not_started(program: &OsStr, error: &io::Error) -> StartError {
-    let program = quote_shell(&sanitize(&program.to_string_lossy()));
-    let (exit_code, advice) = match error.kind() {
-        io::ErrorKind::NotFound => {
-            (127, "Check its name, that it is on the PATH, and that the interpreter in its first line exists")
-        }
-        io::ErrorKind::PermissionDenied => (126, "Make it executable (chmod +x), on a file system that allows that"),
-        io::ErrorKind::ArgumentListTooLong => (126, "Its arguments and environment are too long for this system"),
-        _ => (126, "Check that it is a program for this system; a script needs #! in its first line"),
-    };
-    StartError {
-        exit_code,
-        what: format!("{program} could not be started: {}. {advice}.", sanitize(&error.to_string())),
-    }
 }

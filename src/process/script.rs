@@ -1,13 +1,21 @@
-//! A script given as text: the file that holds it, and the shell that reads it.
+//! A script given as text: the file that holds it, and the shell that runs it.
 //!
-//! Owns: the file, which nobody else can read and which goes when this does. Does not own: running it.
+//! Owns: the file, which other users cannot read and which is removed afterwards. Does not own: running it.
 
 use crate::env::Env;
-use crate::files::write_private;
+use crate::files::{FileError, write_private};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// A script in a file.
+/// Why a script could not be prepared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScriptError {
+    /// Its file could not be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+}
+
+/// A script in a file, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct Script {
     path: PathBuf,
@@ -15,17 +23,15 @@ pub struct Script {
 }
 
 impl Script {
-    /// Writes `text` to a file in the job's temporary directory, else in the system's.
+    /// Writes `text` to a file in `directory`, the job's temporary one, or in the system's if there is none.
     ///
     /// # Errors
-    /// Says what could not be written and why.
-    pub fn write(text: &str, env: &Env) -> Result<Self, String> {
-        let own = ["RUNNER_TEMP", "AGENT_TEMPDIRECTORY", "WORKSPACE_TMP", "TMPDIR", "TEMP"];
-        let named = own.into_iter().filter_map(|name| env.get(name)).map(Path::new).find(|path| path.is_dir());
-        let directory = named.unwrap_or_else(|| Path::new(if cfg!(windows) { "." } else { "/tmp" }));
-        let path = write_private(directory, format!("{text}\n").as_bytes())?;
+    /// If the file cannot be written.
+    pub fn write(text: &str, directory: Option<&Path>, env: &Env) -> Result<Self, ScriptError> {
+        let directory = directory.filter(|path| path.is_dir()).map_or_else(|| system_temp(env), Path::to_owned);
+        let path = write_private(&directory, format!("{text}\n").as_bytes())?;
         let shell: &[&str] = match is_on_path(env, "bash") {
-            // As GitHub runs its own steps.
+            // The options that GitHub Actions uses for its own steps.
             true => &["bash", "--noprofile", "--norc", "-eo", "pipefail"],
             false => &["sh", "-e"],
         };
@@ -42,12 +48,47 @@ impl Script {
 
 impl Drop for Script {
     fn drop(&mut self) {
-        // Nothing is left to be done about a file that cannot be removed, or that the script removed itself.
+        // The script may have removed its file itself.
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+fn system_temp(env: &Env) -> PathBuf {
+    let named = ["TMPDIR", "TEMP"].into_iter().filter_map(|name| env.get(name)).map(Path::new);
+    let fallback = Path::new(if cfg!(windows) { "." } else { "/tmp" });
+    named.chain([fallback]).find(|path| path.is_dir()).unwrap_or(fallback).to_owned()
 }
 
 fn is_on_path(env: &Env, program: &str) -> bool {
     let named = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     env.get("PATH").is_some_and(|path| std::env::split_paths(path).any(|directory| directory.join(&named).is_file()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn script_is_written_to_the_given_directory_else_to_the_systems() {
+        let (job, system) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let env: Env = [("TMPDIR", system.path().to_str().unwrap())].into_iter().collect();
+        let missing = job.path().join("missing");
+        for (directory, expected) in [(Some(job.path()), &job), (Some(missing.as_path()), &system), (None, &system)] {
+            let script = Script::write("exit 3", directory, &env).unwrap();
+            let path = PathBuf::from(script.words().last().unwrap());
+            assert_eq!(path.parent(), Some(expected.path()));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "exit 3\n");
+            // Without a PATH there is no bash.
+            assert_eq!(script.words()[..2], ["sh", "-e"]);
+            drop(script);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn script_that_cannot_be_written_is_an_error() {
+        // A directory that exists, in which no user can create files.
+        let error = Script::write("true", Some(Path::new("/proc/self")), &Env::default()).unwrap_err();
+        assert!(error.to_string().starts_with("/proc/self/versioner-"), "{error}");
+    }
 }

@@ -47,7 +47,7 @@ pub fn set_aside(what: &str, reason: &str, to: &Foreign, from: &Foreign) -> Stri
 
 /// Events of another API key.
 #[must_use]
-pub fn of_another_key(key: &str, count: usize) -> String {
+pub fn of_another_key(key: &Foreign, count: usize) -> String {
     format!("left in spool_dir: {} of another API key, {key}", events(count))
 }
 

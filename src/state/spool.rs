@@ -148,7 +148,7 @@ pub struct Backlog {
     /// Our events in order, each with the name of its file.
     pub ours: Vec<(String, SpooledEvent)>,
     /// The number of events of other API keys, by key.
-    pub others: Vec<(String, usize)>,
+    pub others: Vec<(Foreign, usize)>,
     /// The number of events written by a newer version.
     pub newer: usize,
     /// Files that cannot be delivered, with the reason.
@@ -203,7 +203,7 @@ impl Spool {
                 Some(RecordState::Ours(event)) if event.event_type().is_some() => backlog.ours.push((name, event)),
                 Some(RecordState::Ours(_)) => backlog.unusable.push((name, "it has an unknown event type".to_owned())),
                 Some(RecordState::Newer) => backlog.newer += 1,
-                Some(RecordState::Unusable(why)) => backlog.unusable.push((name, why)),
+                Some(RecordState::Unusable(why)) => backlog.unusable.push((name, why.to_string())),
                 Some(RecordState::OfAnotherKey(whose)) => {
                     match backlog.others.iter_mut().find(|(known, _)| *known == whose) {
                         Some((_, count)) => *count += 1,
@@ -326,7 +326,7 @@ mod tests {
         std::fs::write(ours.path().join("000000000010-y.json"), b"{\"format\": 7}").unwrap();
         let backlog = ours.backlog().unwrap();
         assert_eq!(backlog.ours.len(), 1);
-        assert_eq!(backlog.others, [("sk_other_k9_… at https://api.example".to_owned(), 2)]);
+        assert_eq!(backlog.others, [("sk_other_k9_… at https://api.example".into(), 2)]);
         assert_eq!((backlog.newer, backlog.unusable.len()), (1, 1));
         assert!(backlog.unusable[0].1.contains("not JSON"), "{:?}", backlog.unusable);
     }

@@ -1,21 +1,25 @@
-//! The signals that ask this process to stop, and those that it merely passes on to a command that it wraps.
+//! The signals that stop this process, and those that are only passed on to a wrapped command.
 //!
-//! Owns: which they are and their numbers, and the parent's death, which counts as one. Does not own: what is done about them.
+//! Owns: which signals these are, and the parent's death, which counts as one. Does not own: what is done about them.
 
+#[cfg(unix)]
+mod mask;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(not(unix), path = "windows.rs")]
 mod system;
+#[cfg(all(test, unix))]
+pub(super) mod tests;
 
-pub use system::Signals;
+pub use system::{Signals, install_handlers};
 
-/// A signal that came.
+/// A signal that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal {
-    /// Its name.
+    /// Its name, or for the parent's death a description.
     pub name: &'static str,
     /// Its number.
     pub number: u8,
-    /// Whether it asks to stop.
+    /// Whether it is a request to stop.
     pub stops: bool,
 }
 
@@ -28,10 +32,10 @@ const fn passed_on(name: &'static str, signal: rustix::process::Signal) -> Signa
     Signal { name, number: signal.as_raw() as u8, stops: false }
 }
 
-/// Those that end a call which wraps nothing.
+/// The signals that stop a command of ours that wraps nothing.
 pub const STOP: &[Signal] = &[stop("SIGINT", 2), stop("SIGTERM", 15)];
 
-/// Those that a wrapped command is to get as well. The numbers of the last ones are the system's own.
+/// The signals that a wrapped command gets as well. The numbers of the last ones differ between systems.
 #[cfg(unix)]
 pub const WRAPPED: &[Signal] = &[
     stop("SIGINT", 2),
@@ -48,7 +52,7 @@ pub const WRAPPED: &[Signal] = &[
 pub const WRAPPED: &[Signal] = STOP;
 
 impl Signals {
-    /// Waits for the next one that asks to stop.
+    /// Waits for the next signal that is a request to stop.
     pub async fn next_stop(&mut self) -> Signal {
         loop {
             let signal = self.next().await;
@@ -58,7 +62,7 @@ impl Signals {
         }
     }
 
-    /// One that asks to stop, if it has come already.
+    /// A request to stop that has been received already, if any.
     pub async fn pending_stop(&mut self) -> Option<Signal> {
         tokio::select! {
             biased;
@@ -66,13 +70,4 @@ impl Signals {
             () = std::future::ready(()) => None,
         }
     }
-}
-
-/// The numbers of the signals that were ignored when this process started: whoever started it so, as `nohup` and Jenkins do,
-/// wants them to stay so. Linux alone tells (proc_pid_status(5)).
-#[must_use]
-pub fn ignored() -> Vec<u8> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
-    (1..=64).filter(|number| mask.unwrap_or_default() >> (number - 1) & 1 == 1).collect()
 }

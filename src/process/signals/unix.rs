@@ -1,77 +1,115 @@
 //! Signals on Unix, and on Linux the death of our parent.
 
 use super::Signal;
-use rustix::process::{Pid, getppid};
-use std::task::Poll;
+use super::mask::{Blocked, Field};
+use rustix::process::{Pid, Signal as Number, getppid};
+use std::task::{Context, Poll};
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-/// The signals, listened to from when this is made.
+/// Signals, received from the moment that this is created.
 #[derive(Debug)]
 pub struct Signals {
-    listened: Vec<(Signal, Listener)>,
+    listeners: Vec<(Signal, Listener)>,
+    blocked: Option<Blocked>,
     parent: Option<Parent>,
 }
 
-/// A parent whose death is listened for.
+/// The parent whose death counts as a signal.
 #[derive(Debug)]
 struct Parent {
     pid: Option<Pid>,
     listener: Listener,
 }
 
+/// Handles two signals whose disposition we can have inherited, and which affect every process of ours:
+///
+/// - SIGCHLD, if ignored, makes the kernel forget our children before we can read how they ended. With a handler it keeps
+///   them, and the children start with the default disposition.
+/// - SIGXFSZ kills a process that writes beyond its file size limit. With a handler the write fails instead.
+///
+/// [`Signals::listen`] calls this. Programs that are started before that need it earlier.
+pub fn install_handlers() {
+    let ignored = Field::Ignored.read();
+    // If SIGXFSZ is ignored, writes fail already, and our children should inherit that.
+    let numbers = [Number::CHILD, Number::XFSZ].into_iter();
+    for number in numbers.filter(|number| *number == Number::CHILD || !ignored.contains(number.as_raw() as u8)) {
+        // The handler stays when the listener is dropped.
+        let _ = signal(kind(number));
+    }
+}
+
+fn kind(number: Number) -> SignalKind {
+    SignalKind::from_raw(number.as_raw())
+}
+
 impl Signals {
-    /// Begins to listen to `signals`. One that the system does not allow to be listened to keeps its own effect.
+    /// Starts to listen to `signals`, except those that were ignored when this process started: `nohup` and Jenkins start
+    /// processes that way, and the signals are meant to stay without effect.
+    ///
+    /// A signal that cannot be listened to keeps its default effect.
     #[must_use]
     pub fn listen(signals: impl IntoIterator<Item = &'static Signal>) -> Self {
-        let listen =
-            |listened: &'static Signal| Some((*listened, signal(SignalKind::from_raw(listened.number.into())).ok()?));
-        Self { listened: signals.into_iter().filter_map(listen).collect(), parent: None }
+        install_handlers();
+        let ignored = Field::Ignored.read();
+        let signals: Vec<Signal> =
+            signals.into_iter().copied().filter(|signal| !ignored.contains(signal.number)).collect();
+        let listen = |listened: &Signal| Some((*listened, signal(SignalKind::from_raw(listened.number.into())).ok()?));
+        let listeners = signals.iter().filter_map(listen).collect();
+        Self { listeners, blocked: Blocked::among(&signals), parent: None }
     }
 
-    /// From now on the death of our parent counts as SIGTERM: a shell that was not replaced (`exec`) passes no signal on, so that
-    /// its death is all that we would learn of a cancelled job. Where the kernel cannot do that, nothing changes.
+    /// From now on the death of our parent counts as SIGTERM. A shell that does not `exec` us passes no signals on: its death
+    /// is then the only sign that the job was cancelled. Where the kernel cannot report it, nothing changes.
     ///
-    /// The kernel tells of it by a signal of our choice, and tells so too when merely the thread of the parent that started us
-    /// ends (prctl(2), PR_SET_PDEATHSIG), as threads of a CI system's agent do while it lives. So the signal is one that
-    /// nobody else uses and that does nothing by itself, and whether the parent is gone is looked up.
+    /// The kernel sends a signal of our choice, but also if only the thread of the parent that started us ends (prctl(2),
+    /// PR_SET_PDEATHSIG), which threads of a CI system's agent do. So the signal is one that has no other use and no effect by
+    /// default, and when it comes we check whether our parent is still the same.
     #[cfg(target_os = "linux")]
     pub fn follow_parent(&mut self) {
-        use rustix::process::{Signal as Number, getpid, kill_process, set_parent_process_death_signal};
+        use rustix::process::{getpid, kill_process, set_parent_process_death_signal};
         let pid = getppid();
-        let Ok(listener) = signal(SignalKind::from_raw(Number::URG.as_raw())) else { return };
+        let Ok(listener) = signal(kind(Number::URG)) else { return };
         if set_parent_process_death_signal(Some(Number::URG)).is_err() {
             return;
         }
         self.parent = Some(Parent { pid, listener });
         if getppid() != pid {
-            // It ended before the kernel was asked.
+            // It died before the kernel knew of our request.
             let _ = kill_process(getpid(), Number::URG);
         }
     }
 
-    /// Linux alone tells of a parent's death.
+    /// Only Linux reports a parent's death.
     #[cfg(not(target_os = "linux"))]
     pub fn follow_parent(&mut self) {}
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> Signal {
-        std::future::poll_fn(|context| {
-            let came = self
-                .listened
-                .iter_mut()
-                .find_map(|(signal, listener)| listener.poll_recv(context).is_ready().then_some(*signal));
-            if let Some(signal) = came {
-                return Poll::Ready(signal);
-            }
-            if let Some(parent) = &mut self.parent {
-                while parent.listener.poll_recv(context).is_ready() {
-                    if getppid() != parent.pid {
-                        return Poll::Ready(Signal { name: "the end of its parent process", number: 15, stops: true });
-                    }
-                }
-            }
-            Poll::Pending
+        std::future::poll_fn(|context| match self.received(context) {
+            Some(signal) => Poll::Ready(signal),
+            None => Poll::Pending,
         })
         .await
+    }
+
+    fn received(&mut self, context: &mut Context<'_>) -> Option<Signal> {
+        let from_listener = self
+            .listeners
+            .iter_mut()
+            .find_map(|(signal, listener)| listener.poll_recv(context).is_ready().then_some(*signal));
+        from_listener
+            .or_else(|| self.blocked.as_mut()?.poll_pending(context))
+            .or_else(|| self.parent.as_mut()?.poll_death(context))
+    }
+}
+
+impl Parent {
+    fn poll_death(&mut self, context: &mut Context<'_>) -> Option<Signal> {
+        while self.listener.poll_recv(context).is_ready() {
+            if getppid() != self.pid {
+                return Some(Signal { name: "the end of its parent process", number: 15, stops: true });
+            }
+        }
+        None
     }
 }

@@ -1,22 +1,25 @@
-//! Ctrl-C: Windows has nothing else of the kind.
+//! Ctrl-C, which is all that Windows has of signals.
 
 use super::{Signal, stop};
 
-/// Ctrl-C, listened to while it is waited for.
+/// Nothing to handle on Windows.
+pub fn install_handlers() {}
+
+/// Ctrl-C, received while `next` waits for it.
 #[derive(Debug)]
 pub struct Signals;
 
 impl Signals {
-    /// Begins to listen.
+    /// Starts to listen.
     #[must_use]
     pub fn listen(_signals: impl IntoIterator<Item = &'static Signal>) -> Self {
         Self
     }
 
-    /// Windows does not tell of a parent's death.
+    /// Windows does not report a parent's death.
     pub fn follow_parent(&mut self) {}
 
-    /// Waits for the next one.
+    /// Waits for the next Ctrl-C.
     pub async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
