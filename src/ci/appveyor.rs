@@ -25,6 +25,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |_| None,
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(AppVeyor { program: HelperProgram::find(env, "appveyor"), failed: Cell::new(false) }),
     #[cfg(test)]
     example: EXAMPLE,

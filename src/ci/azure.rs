@@ -28,6 +28,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| first(env, &["AGENT_JOBSTATUS"]),
     temp_dir: Some("AGENT_TEMPDIRECTORY"),
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(Azure { temp_dir: env.get("AGENT_TEMPDIRECTORY").map(PathBuf::from) }),
     #[cfg(test)]
     example: EXAMPLE,

@@ -22,6 +22,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| exit_status(env, "BITBUCKET_EXIT_CODE"),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(Bitbucket { variables: File::named_by(env, &[VARIABLES]) }),
     #[cfg(test)]
     example: EXAMPLE,

@@ -27,6 +27,7 @@ pub(super) const SYSTEM: System = System {
     temp_dir: None,
     // The agent kills 9 s after a cancel, and outputs are written by calling it.
     stop_timeout: Duration::from_secs(6),
+    has_plugins: false,
     surface: |env| Box::new(Buildkite::new(env)),
     #[cfg(test)]
     example: EXAMPLE,

@@ -23,6 +23,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |_| None,
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(CloudBuild::new(env)),
     #[cfg(test)]
     example: EXAMPLE,

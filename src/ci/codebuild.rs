@@ -22,6 +22,7 @@ pub(super) const SYSTEM: System = System {
     job_status,
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |_| Box::new(Plain),
     #[cfg(test)]
     example: EXAMPLE,

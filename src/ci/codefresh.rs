@@ -21,6 +21,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |_| None,
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(Codefresh { cf_export: HelperProgram::find(env, "cf_export") }),
     #[cfg(test)]
     example: EXAMPLE,

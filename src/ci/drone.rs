@@ -23,6 +23,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| first(env, &["DRONE_BUILD_STATUS"]),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: true,
     surface: |_| Box::new(Plain),
     #[cfg(test)]
     example: EXAMPLE,

@@ -25,6 +25,7 @@ pub(super) const GITEA: System = System {
     job_status: |_| None,
     temp_dir: Some("RUNNER_TEMP"),
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(Gitea::new(env)),
     #[cfg(test)]
     example: Example { minimal: &[("GITEA_ACTIONS", "true")], ambiguous: &[GITEA_IMITATES], ..EXAMPLE },
@@ -40,6 +41,7 @@ pub(super) const FORGEJO: System = System {
     job_status: |_| None,
     temp_dir: Some("RUNNER_TEMP"),
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(Gitea::new(env)),
     #[cfg(test)]
     example: Example { minimal: &[("FORGEJO_ACTIONS", "true")], ambiguous: &[FORGEJO_IMITATES], ..EXAMPLE },

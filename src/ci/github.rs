@@ -25,6 +25,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |_| None,
     temp_dir: Some("RUNNER_TEMP"),
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(GitHub::new(env)),
     #[cfg(test)]
     example: EXAMPLE,

@@ -29,6 +29,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| first(env, &["CI_JOB_STATUS"]),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(GitLab::new(env)),
     #[cfg(test)]
     example: EXAMPLE,

@@ -24,6 +24,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| first(env, &["DRONE_BUILD_STATUS"]),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: true,
     surface: |env| Box::new(Harness::new(env)),
     #[cfg(test)]
     example: EXAMPLE,

@@ -63,6 +63,8 @@ pub struct System {
     temp_dir: Option<&'static str>,
     /// See [`System::stop_timeout`].
     stop_timeout: Duration,
+    /// See [`System::has_plugins`].
+    has_plugins: bool,
     /// Where it shows messages and accepts outputs.
     surface: fn(&Env) -> Box<dyn Surface>,
     /// Variables for the tests over all systems.
@@ -148,6 +150,12 @@ impl System {
     #[must_use]
     pub fn stop_timeout(&self) -> Duration {
         self.stop_timeout
+    }
+
+    /// Whether a step can be a plugin, whose settings the system passes as `PLUGIN_…` variables.
+    #[must_use]
+    pub fn has_plugins(&self) -> bool {
+        self.has_plugins
     }
 
     /// Where the system shows messages and accepts outputs.

@@ -22,6 +22,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| first(env, &["SEMAPHORE_JOB_RESULT"]),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |env| Box::new(Semaphore { sem_context: HelperProgram::find(env, "sem-context") }),
     #[cfg(test)]
     example: EXAMPLE,

@@ -20,6 +20,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| exit_status(env, "TRAVIS_TEST_RESULT"),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: false,
     surface: |_| Box::new(Plain),
     #[cfg(test)]
     example: EXAMPLE,

@@ -24,6 +24,7 @@ pub(super) const SYSTEM: System = System {
     job_status: |env| first(env, &["CI_PIPELINE_STATUS", "CI_STEP_STATUS", "CI_BUILD_STATUS"]),
     temp_dir: None,
     stop_timeout: STOP_TIMEOUT,
+    has_plugins: true,
     surface: |_| Box::new(Plain),
     #[cfg(test)]
     example: EXAMPLE,

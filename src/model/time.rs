@@ -107,17 +107,16 @@ pub const DURATION_FORMS: &str = "a duration such as 90s, 30m, 1h30m or PT30M (a
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().ok().map(Duration::from_secs).filter(sensible);
+        // More digits than fit are still a number of seconds.
+        return Some(text.parse().map_or(LONGEST_DURATION, Duration::from_secs).min(LONGEST_DURATION));
     }
     let span: Span = text.parse().ok()?;
     let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(duration).ok().filter(sensible)
+    Some(Duration::try_from(duration).ok()?.min(LONGEST_DURATION))
 }
 
-/// At most a hundred years, as sums of longer durations would overflow.
-fn sensible(duration: &Duration) -> bool {
-    *duration <= Duration::from_secs(100 * 366 * 86_400)
-}
+/// A hundred years. Longer durations are clamped, as their sums would overflow.
+const LONGEST_DURATION: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 /// `at` in the form of the API's own examples: RFC 3339, in UTC, to the second.
 #[must_use]
@@ -212,10 +211,11 @@ mod tests {
             assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
-        for nonsense in
-            ["", "soon", "-5s", "-5", "1.5", "1y", "1mo", "99999999999999999999", "9999999999999", "5 parsecs"]
-        {
+        for nonsense in ["", "soon", "-5s", "-5", "1.5", "1y", "1mo", "5 parsecs"] {
             assert_eq!(parse_duration(nonsense), None, "{nonsense}");
+        }
+        for absurd in ["99999999999999999999", "9999999999999", "9999999h"] {
+            assert_eq!(parse_duration(absurd), Some(LONGEST_DURATION), "{absurd}");
         }
     }
 

@@ -11,8 +11,11 @@ use crate::model::source::{Source, Sourced};
 use crate::model::time::{DURATION_FORMS, parse_duration};
 use crate::text::Foreign;
 use reqwest::Url;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::{fs, io::Read as _};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{fs, thread};
 
 const URLS: &str = "an address such as https://api.versioner.io, without user, password, query or fragment";
 
@@ -44,7 +47,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>)
 
 /// The console's address: as set, else derived from the API's.
 fn ui_url(resolver: &mut Resolver<'_>, api_url: Option<&Sourced<Url>>) -> Option<Url> {
-    if resolver.sources.pick(&["ui_url"]).is_some() {
+    if resolver.pick(&["ui_url"]).is_some() {
         return resolver.optional("ui_url", &["ui_url"], None, URLS, base_url).map(|url| url.value);
     }
     let derived = api_url.and_then(|url| console_of(&url.value));
@@ -55,7 +58,11 @@ fn ui_url(resolver: &mut Resolver<'_>, api_url: Option<&Sourced<Url>>) -> Option
 
 /// The API key. Without one: an error if it is `required`, else a warning.
 pub(super) fn api_key(resolver: &mut Resolver<'_>, required: bool) -> Option<Sourced<ApiKey>> {
-    let Some((name, raw, both)) = resolver.sources.pick_either("api_key", "api_key_file") else {
+    let picked = resolver.sources.pick_either("api_key", "api_key_file").unwrap_or_else(|error| {
+        resolver.errors.push(error);
+        None
+    });
+    let Some((name, raw, both)) = picked else {
         resolver.note("api_key", None);
         match required {
             true => resolver.errors.push(SettingError::MissingKey),
@@ -102,6 +109,9 @@ pub(super) fn api_key(resolver: &mut Resolver<'_>, required: bool) -> Option<Sou
 /// The size limit of a key file, in bytes.
 const LARGEST_KEY_FILE: u64 = 16 * 1024;
 
+/// The time limit for reading a key from anything but a regular file.
+const KEY_TIMEOUT: Duration = Duration::from_secs(5);
+
 fn read_key_file(raw: &RawValue) -> Result<ApiKey, KeyProblem> {
     let path = &raw.value;
     if path.raw().starts_with("sk_") {
@@ -110,11 +120,26 @@ fn read_key_file(raw: &RawValue) -> Result<ApiKey, KeyProblem> {
     if !is_readable_file(Path::new(path.raw())) {
         return Err(KeyProblem::NoFile(path.clone()));
     }
-    let mut text = String::new();
-    fs::File::open(path.raw())
-        .and_then(|file| file.take(LARGEST_KEY_FILE).read_to_string(&mut text))
+    let text = read_with_limits(Path::new(path.raw()))
         .map_err(|error| KeyProblem::Unreadable { path: path.clone(), error: Foreign::new(error.to_string()) })?;
     ApiKey::parse(&text).map_err(|error| KeyProblem::Content { path: path.clone(), error })
+}
+
+/// Reads a file with a limit in size, and in time unless it is a regular one: a pipe may have a writer that never writes.
+fn read_with_limits(path: &Path) -> io::Result<String> {
+    let read = |path: &Path| {
+        let mut text = String::new();
+        fs::File::open(path)?.take(LARGEST_KEY_FILE).read_to_string(&mut text).map(|_| text)
+    };
+    if fs::metadata(path)?.is_file() {
+        return read(path);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let path = path.to_owned();
+    // The thread ends with the process if nothing can be read.
+    thread::Builder::new().spawn(move || sender.send(read(&path)))?;
+    let timeout = |_| io::Error::new(io::ErrorKind::TimedOut, format!("nothing could be read within {KEY_TIMEOUT:?}"));
+    receiver.recv_timeout(KEY_TIMEOUT).map_err(timeout)?
 }
 
 /// Parses a base address: http or https, a host, no credentials, query or fragment. Removes trailing slashes.

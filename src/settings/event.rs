@@ -116,7 +116,7 @@ fn event_type(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<Eve
 fn required(
     resolver: &mut Resolver<'_>,
     name: &'static str,
-    names: &[&str],
+    names: &[&'static str],
     detected: Option<&Detected>,
     what: &'static str,
 ) -> Option<Sourced<Foreign>> {
@@ -130,8 +130,8 @@ fn required(
 /// The status of the first event of `run`.
 fn started(resolver: &mut Resolver<'_>) -> Sourced<Status> {
     let source = Source::Subcommand("run");
-    if let Some(raw) = resolver.sources.pick(&["status"]) {
-        resolver.errors.push(SettingError::StatusUnderRun(raw.source.clone()));
+    if let Some(raw) = resolver.pick(&["status"]) {
+        resolver.errors.push(SettingError::StatusUnderRun(raw.source));
     }
     resolver.note("status", Some((Status::Started.as_str().into(), source.clone())));
     Sourced { value: Status::Started, source }
@@ -172,7 +172,7 @@ fn metadata(resolver: &mut Resolver<'_>, context: &Context) -> Option<Map<String
         Ok(Value::Object(map)) if metadata_size(&map) <= LARGEST_METADATA => Some(map),
         _ => None,
     };
-    let none = resolver.sources.pick(&names).is_some_and(|raw| raw.value.raw() == "none");
+    let none = matches!(resolver.sources.pick(&names), Ok(Some(raw)) if raw.value.raw() == "none");
     let allowed = "a JSON object such as {\"team\": \"payments\"}, at most 100 KB";
     let given = resolver.optional("metadata", &names, None, allowed, object);
     if none {

@@ -25,14 +25,14 @@ use crate::ci::{Context, System};
 use crate::env::Env;
 use crate::model::event::Event;
 use crate::model::policy::{ErrorPolicy, WaitPolicy};
-use crate::model::source::{Source, Sourced};
+use crate::model::source::Sourced;
 use crate::model::status::Status;
 use crate::text::Redactor;
 use jiff::Timestamp;
 use reqwest::Url;
 use resolver::Resolver;
 use run::RunSettings;
-use sources::Sources;
+use sources::{Inputs, Sources};
 use std::path::PathBuf;
 
 /// What to do.
@@ -121,14 +121,11 @@ pub fn resolve(
     now: Timestamp,
     redactor: Redactor,
 ) -> Resolved {
-    let inputs = matches!(line.subcommand, Subcommand::None | Subcommand::Check { .. });
+    let input = matches!(line.subcommand, Subcommand::None | Subcommand::Check { .. });
+    let inputs = Inputs { input, plugin: input && system.has_plugins() };
     let sources = Sources::new(line, env, inputs);
     let mut resolver = Resolver::new(&sources, redactor);
     resolver.warnings.extend(sources::without_effect(line, env));
-    resolver.errors.extend(sources::unreadable(env, inputs));
-    if inputs {
-        resolver.errors.extend(sources::empty_inputs(env));
-    }
     let action = action(&mut resolver, line.subcommand);
     let is_check = matches!(action, Some(Action::Check { .. }));
     let key = api::api_key(&mut resolver, !is_check);
@@ -223,12 +220,11 @@ fn action_of_settings(resolver: &mut Resolver<'_>) -> Option<Action> {
         _ => None,
     };
     let action = resolver.with_default("command", "track", "track, finish, flush or check", parse)?;
-    let script = resolver.sources.pick(&["run"]).filter(|script| script.value.raw() != "none");
+    let script = resolver.pick(&["run"]).filter(|script| script.value.raw() != "none");
     match (action.value, script) {
         (Action::Report { .. }, Some(_)) => Some(Action::Run),
         (Action::Finish | Action::Flush, Some(script)) => {
-            let run: Source = script.source.clone();
-            resolver.errors.push(SettingError::RunAndCommand { run, command: action.source });
+            resolver.errors.push(SettingError::RunAndCommand { run: script.source, command: action.source });
             None
         }
         (action, _) => Some(action),

@@ -32,11 +32,19 @@ impl<'a> Resolver<'a> {
         Self { sources, redactor, resolved: Vec::new(), errors: Vec::new(), warnings: Vec::new() }
     }
 
+    /// The value of the highest source that has any of `names`. One that cannot be used is an error and counts as missing.
+    pub(super) fn pick(&mut self, names: &[&'static str]) -> Option<RawValue> {
+        self.sources.pick(names).unwrap_or_else(|error| {
+            self.errors.push(error);
+            None
+        })
+    }
+
     /// A text that may be missing. `names` are the setting's names; `none` means: send nothing, detect nothing.
     pub(super) fn text(
         &mut self,
         name: &'static str,
-        names: &[&str],
+        names: &[&'static str],
         detected: Option<&Detected>,
     ) -> Option<Sourced<Foreign>> {
         self.optional(name, names, detected, "", |value| Some(value.into()))
@@ -46,10 +54,10 @@ impl<'a> Resolver<'a> {
     pub(super) fn name(
         &mut self,
         name: &'static str,
-        names: &[&str],
+        names: &[&'static str],
         detected: Option<&Detected>,
     ) -> Option<Sourced<Foreign>> {
-        let raw = self.sources.pick(names).cloned();
+        let raw = self.pick(names);
         let value = raw.map(|raw| Sourced { value: raw.value, source: raw.source }).or_else(|| from_detected(detected));
         self.note(name, value.as_ref().map(|value| (value.value.clone(), value.source.clone())));
         value
@@ -59,12 +67,12 @@ impl<'a> Resolver<'a> {
     pub(super) fn optional<T>(
         &mut self,
         name: &'static str,
-        names: &[&str],
+        names: &[&'static str],
         detected: Option<&Detected>,
         allowed: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Sourced<T>> {
-        match self.sources.pick(names).cloned() {
+        match self.pick(names) {
             Some(raw) if raw.value.raw() == "none" => {
                 self.note(name, Some((raw.value, raw.source)));
                 None
@@ -93,7 +101,19 @@ impl<'a> Resolver<'a> {
         allowed: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Sourced<T>> {
-        let raw = self.sources.pick(&[name]).cloned();
+        self.one_of(name, &[name], default, allowed, parse)
+    }
+
+    /// A value that other settings can give as well: `names` are all of them, more specific ones first.
+    pub(super) fn one_of<T>(
+        &mut self,
+        name: &'static str,
+        names: &[&'static str],
+        default: &str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Sourced<T>> {
+        let raw = self.pick(names);
         let raw = raw.unwrap_or_else(|| RawValue { value: default.into(), source: Source::Default });
         self.note(name, Some((raw.value.clone(), raw.source.clone())));
         let value = parse(raw.value.raw());

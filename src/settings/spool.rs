@@ -22,7 +22,7 @@ pub enum SpoolConfig {
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>, env: &Env, system: &System) -> SpoolConfig {
     let temp_dir = system.temp_dir(env);
-    if let Some(raw) = resolver.sources.pick(&["spool_dir"]).cloned() {
+    if let Some(raw) = resolver.pick(&["spool_dir"]) {
         let value = raw.value.raw().to_owned();
         resolver.note("spool_dir", Some((raw.value, raw.source)));
         return match value.to_ascii_lowercase().as_str() {

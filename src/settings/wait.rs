@@ -14,26 +14,26 @@ use tokio::time::Instant;
 const MARGIN: Duration = Duration::from_secs(15);
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>, context: &Context, now: Timestamp) -> Option<WaitPolicy> {
-    let on = |resolver: &mut Resolver<'_>, name, default: &str| {
-        resolver.with_default(name, default, "fail or wait", parse_on_block).map(|on_block| on_block.value)
+    // `on_block` sets these four. A higher source beats a more specific setting of a lower one.
+    let on = |resolver: &mut Resolver<'_>, name: &'static str| {
+        let on_block = resolver.one_of(name, &[name, "on_block"], "fail", "fail or wait", parse_on_block);
+        on_block.map(|on_block| on_block.value)
     };
-    let on_block = on(resolver, "on_block", "fail");
-    let inherited = match on_block {
-        Some(OnBlock::Wait) => "wait",
-        Some(OnBlock::Fail) | None => "fail",
-    };
-    let on_conflict = on(resolver, "on_conflict", inherited);
-    let on_window = on(resolver, "on_window", inherited);
-    let on_approval = on(resolver, "on_approval", inherited);
-    let on_soak = on(resolver, "on_soak", inherited);
-    let on_flow = on(resolver, "on_flow", "fail");
+    resolver.with_default("on_block", "fail", "fail or wait", parse_on_block);
+    let on_conflict = on(resolver, "on_conflict");
+    let on_window = on(resolver, "on_window");
+    let on_approval = on(resolver, "on_approval");
+    let on_soak = on(resolver, "on_soak");
+    // Waiting seldom lifts these, so `on_block` does not set it.
+    let on_flow = resolver.with_default("on_flow", "fail", "fail or wait", parse_on_block).map(|on_flow| on_flow.value);
     let positive = |text: &str| parse_duration(text).filter(|duration| !duration.is_zero());
     let more_than_0 = format!("{DURATION_FORMS}, more than 0");
     let timeout = resolver.with_default("wait_timeout", "30m", &more_than_0, positive);
     let poll_interval = resolver.with_default("poll_interval", "30s", &more_than_0, positive);
     let recheck_interval = resolver.with_default("recheck_interval", "10m", DURATION_FORMS, parse_duration);
     let conflict_max_age = resolver.with_default("conflict_max_age", "2h", &more_than_0, positive);
-    let job_end = job_left(context, now).map(|(left, variable)| (Instant::now() + left, variable));
+    let job_end =
+        job_left(context, now).and_then(|(left, variable)| Some((Instant::now().checked_add(left)?, variable)));
     Some(WaitPolicy {
         on_conflict: on_conflict?,
         on_window: on_window?,
@@ -60,7 +60,7 @@ fn parse_on_block(word: &str) -> Option<OnBlock> {
 /// in GitLab's `after_script`, or a clock is wrong.
 fn job_left(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
     let timeout = context.job_timeout.as_ref()?;
-    let whole = Duration::from_secs(timeout.value.raw().parse().ok()?);
+    let whole = parse_duration(timeout.value.raw())?;
     let started = context.started_at.as_ref().and_then(|started| Moment::parse(started.value.raw()));
     let spent = started.and_then(|started| Duration::try_from(now.duration_since(started.at)).ok()).unwrap_or_default();
     let left = whole.checked_sub(spent).filter(|left| !left.is_zero())?;
@@ -88,5 +88,6 @@ mod tests {
             assert_eq!(left("3600", Some(over)), None, "{over}");
         }
         assert_eq!(left("soon", None), None);
+        assert!(left("9223372036854775807", None).is_some(), "an absurd limit is clamped");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns: finding a key in text. Does not own: which texts are keys.
 
+use super::is_invisible;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::fmt;
@@ -76,10 +77,14 @@ fn redact_key(text: &str, key: &str) -> String {
     out
 }
 
-/// The rest of `text` after `key`, each of whose characters may be escaped differently.
+/// The rest of `text` after `key`, each of whose characters may be escaped differently, with invisible characters between
+/// them.
 fn after_escaped<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let mut rest = text;
-    for c in key.chars() {
+    for (index, c) in key.chars().enumerate() {
+        if index > 0 {
+            rest = rest.trim_start_matches(|next: char| next != c && (next.is_control() || is_invisible(next)));
+        }
         rest = escapes(c, rest)?;
     }
     Some(rest)
@@ -176,6 +181,9 @@ mod tests {
             KEY.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
             KEY.replace('"', "\\\"").replace('/', "\\/").replace('ö', "\\u00F6"),
             KEY.replace('_', "%5F"),
+            KEY.chars().flat_map(|c| [c, '\u{200b}']).collect::<String>().trim_end_matches('\u{200b}').to_owned(),
+            KEY.replace('_', "\u{0}_\u{2060}\u{1b}"),
+            KEY.replace("acme", "ac\r\nme"),
         ];
         for form in forms {
             let redacted = redactor(KEY).redact(&format!("before {form} after"));

@@ -41,8 +41,8 @@ fn inputs_have_a_description_and_no_default() {
         assert!(description.len() > 20 && description.ends_with('.'), "{name}: {description:?}");
         let underscored = inputs[name.replace('-', "_").as_str()];
         assert_eq!(text(underscored, "description"), Some(description), "{name}");
-        // An empty value is an error for these two, so an input that is not set needs a default.
-        let default = matches!(*name, "status" | "version").then_some("auto");
+        // An empty value is an error for these, so an input that is not set needs a default.
+        let default = matches!(*name, "status" | "version" | "run").then_some("auto");
         assert_eq!(text(input, "default"), default, "{name}");
         assert_eq!(input.as_mapping().unwrap().len(), 1 + usize::from(default.is_some()), "{name}");
     }
@@ -120,9 +120,9 @@ fn unset_inputs_are_empty_and_both_spellings_work() {
     assert_eq!(env["INPUT_API_KEY"], "k");
     assert_eq!(env["INPUT_PRODUCT_NAME"], "p");
     assert_eq!(env["INPUT_FAIL_ON_API_ERROR"], "false");
-    assert_eq!((env["INPUT_STATUS"].as_str(), env["INPUT_VERSION"].as_str()), ("auto", "auto"));
+    assert_eq!(["STATUS", "VERSION", "RUN"].map(|name| env[&format!("INPUT_{name}")].as_str()), ["auto"; 3]);
     let empty = env.values().filter(|value| value.is_empty()).count();
-    assert_eq!(empty, env.len() - 5);
+    assert_eq!(empty, env.len() - 6);
 }
 
 #[test]

@@ -179,9 +179,9 @@ fn workflow_variables_apply_to_unset_inputs() {
 }
 
 #[test]
-fn empty_version_or_status_is_an_error() {
+fn empty_version_status_or_run_is_an_error() {
     let sandbox = Sandbox::start();
-    for name in ["version", "status"] {
+    for name in ["version", "status", "run"] {
         let result = Step::deployment(&sandbox, &[(name, "")]).run();
         assert_eq!(result.code, 1, "{result:?}");
         assert!(result.log.contains(&format!("{name} (from INPUT_{}) is empty", name.to_uppercase())), "{result:?}");

@@ -267,3 +267,97 @@ fn event_flags_work_without_a_subcommand() {
     assert_eq!(run.code, 0, "{}", run.all());
     assert_eq!(sandbox.requests()[0].json()["environment_name"], "staging");
 }
+
+#[test]
+fn flag_beats_variables_of_related_settings() {
+    let sandbox = Sandbox::start();
+    let window = || {
+        sandbox.clear_requests();
+        sandbox.script([versioner_sandbox::Reply::status(423).json(serde_json::json!({"code": "NO_DEPLOY_WINDOW"}))]);
+    };
+    let started = || Versioner::deployment(&sandbox, "started").env("VERSIONER_POLL_INTERVAL", "100ms");
+    window();
+    let run = started().env("VERSIONER_ON_WINDOW", "fail").args(["--on-block", "wait"]).run();
+    assert_eq!((run.code, sandbox.requests().len()), (0, 2), "{}", run.all());
+    // Within one source, the more specific setting wins.
+    window();
+    let run = started().args(["--on-block", "wait", "--on-window", "fail"]).run();
+    assert_eq!((run.code, sandbox.requests().len()), (5, 1), "{}", run.all());
+}
+
+#[test]
+fn value_that_does_not_win_is_not_validated() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = Sandbox::start();
+    let not_utf8 = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    let call =
+        Versioner::deployment(&sandbox, "success").env("VERSIONER_ON_BLOCK", "nonsense").args(["--on-block", "fail"]);
+    let output = call.command().env("VERSIONER_PRODUCT", not_utf8).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(sandbox.requests()[0].json()["product_name"], "shop");
+}
+
+#[test]
+fn absurdly_long_limits_do_no_harm() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::deployment(&sandbox, "started")
+        .envs(&[
+            ("GITLAB_CI", "true"),
+            ("CI_JOB_TIMEOUT", "9223372036854775807"),
+            ("VERSIONER_WAIT_TIMEOUT", "99999999999999999999"),
+            ("VERSIONER_REQUEST_TIMEOUT", "9999999h"),
+            ("VERSIONER_ON_BLOCK", "wait"),
+        ])
+        .run();
+    assert_eq!(run.code, 0, "{}", run.all());
+}
+
+#[test]
+fn key_from_a_pipe_without_a_writer_times_out() {
+    let sandbox = Sandbox::start();
+    let call = Versioner::deployment(&sandbox, "success")
+        .without("VERSIONER_API_KEY")
+        .env("VERSIONER_API_KEY_FILE", "/dev/stdin");
+    let run = |key: &[u8], close: bool| {
+        let mut child = call
+            .command()
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, key).unwrap();
+        let open = (!close).then_some(stdin);
+        let output = child.wait_with_output().unwrap();
+        drop(open);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(sandbox.key().as_bytes(), true).0, Some(0));
+    let (code, stderr) = run(b"", false);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("/dev/stdin") && stderr.contains("within 5s"), "{stderr}");
+}
+
+#[test]
+fn plugin_settings_are_read_only_where_plugins_exist() {
+    let sandbox = Sandbox::start();
+    let settings = [
+        ("PLUGIN_API_URL", sandbox.url()),
+        ("PLUGIN_API_KEY", sandbox.key().to_owned()),
+        ("PLUGIN_PRODUCT", "shop".to_owned()),
+        ("PLUGIN_VERSION", "1".to_owned()),
+        ("PLUGIN_ENVIRONMENT", "staging".to_owned()),
+    ];
+    let call = |system: (&str, &str)| {
+        settings.iter().fold(Versioner::bare().env(system.0, system.1), |call, (name, value)| call.env(name, value))
+    };
+    for system in [("DRONE", "true"), ("CI", "woodpecker"), ("HARNESS_BUILD_ID", "7")] {
+        sandbox.clear_requests();
+        let run = call(system).run();
+        assert_eq!((run.code, sandbox.requests().len()), (0, 1), "{system:?}: {}", run.all());
+        // A subcommand belongs to a script, whose step's settings are not ours.
+        assert_eq!(call(system).args(["track", "deployment"]).run().code, 1);
+    }
+    assert_eq!(call(("GITLAB_CI", "true")).run().code, 1);
+}
