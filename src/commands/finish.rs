@@ -1,46 +1,85 @@
 //! `versioner finish`: reports the end of every deployment that this job has started and not closed.
 
 use super::config_errors;
-use crate::delivery::{Delivered, NoJournal, OpenEntries, Outgoing, SendBudget, Session, deliver};
+use crate::delivery::{NoJournal, OpenEntries, Outgoing, SendBudget, Session, deliver};
 use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
-use crate::model::policy::WaitPolicy;
-use crate::model::source::Sourced;
+use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
 use crate::process::signals::{STOP, Signals};
 use crate::report::Outputs;
 use crate::settings::SettingError;
-use crate::state::{JournalEntry, StartState};
-use serde_json::Value;
+use crate::state::{JournalEntry, OtherDeployments, StartState};
+use serde_json::{Map, Value};
 
 /// Reports the ends with `status`. Gives the exit code.
 pub(super) async fn finish(session: &Session<'_>, status: Option<&Sourced<Status>>) -> u8 {
     let (outcome, outputs) = match open_deployments(session) {
         Err(outcome) => (outcome, Outputs::default()),
-        Ok(entries) if entries.is_empty() => {
+        Ok(deployments) if deployments.is_empty() => {
             session.console.line("nothing is open: this job has started no deployment that is not closed");
             (Outcome::Done, Outputs::default())
         }
-        Ok(entries) => match status {
-            Some(status) => finish_all(session, entries, status).await,
-            None => {
-                config_errors(session.console, &[SettingError::NoStatus]);
-                (Outcome::Misconfigured, Outputs::default())
-            }
-        },
+        Ok(deployments) if status.is_none() && deployments.iter().any(|it| it.reported_end().is_none()) => {
+            config_errors(session.console, &[SettingError::NoStatus]);
+            (Outcome::Misconfigured, Outputs::default())
+        }
+        Ok(deployments) => finish_all(session, deployments, status).await,
     };
     session.set_outputs(outputs);
     outcome.exit_code()
 }
 
-/// The journal's entries to close.
+/// An open deployment. Several starts of one product, version and environment are one.
+struct Deployment {
+    /// Its entries in the journal, earliest first.
+    entries: Vec<JournalEntry>,
+}
+
+impl Deployment {
+    /// Groups `entries` by deployment, in order.
+    fn group(entries: Vec<JournalEntry>) -> Vec<Self> {
+        let mut deployments: Vec<Self> = Vec::new();
+        for entry in entries {
+            let same = deployments.iter_mut().find(|it| {
+                it.entries.first().is_some_and(|first| first.deployment.is_about(&entry.deployment.payload))
+            });
+            match same {
+                Some(deployment) => deployment.entries.push(entry),
+                None => deployments.push(Self { entries: vec![entry] }),
+            }
+        }
+        deployments
+    }
+
+    /// An end that was reported and that the API did not take.
+    fn reported_end(&self) -> Option<&Map<String, Value>> {
+        self.entries.iter().find_map(|entry| entry.deployment.reported_end.as_ref())
+    }
+
+    /// The body of its end: as it was reported, else with `status`.
+    fn end(&self, status: Option<&Sourced<Status>>) -> Option<(Map<String, Value>, Sourced<Status>)> {
+        if let Some(end) = self.reported_end() {
+            let word = end.get("status").and_then(Value::as_str).unwrap_or_default();
+            let source = Source::Detected("reported before".to_owned());
+            return Some((end.clone(), Sourced { value: Status::parse(word), source }));
+        }
+        let status = status?.clone();
+        let mut body = self.entries.first()?.deployment.payload.clone();
+        body.insert("status".to_owned(), Value::from(status.value.as_str()));
+        body.insert("completed_at".to_owned(), Value::from(rfc3339(Clock::system().now())));
+        Some((body, status))
+    }
+}
+
+/// The deployments to close.
 ///
 /// # Errors
-/// The outcome if there are none to look at.
-fn open_deployments(session: &Session<'_>) -> Result<Vec<JournalEntry>, Outcome> {
+/// The outcome if the journal cannot be used.
+fn open_deployments(session: &Session<'_>) -> Result<Vec<Deployment>, Outcome> {
     let journal = match &session.journal {
         Ok(journal) => journal,
         Err(NoJournal::NoDirectory) => {
@@ -57,8 +96,9 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<JournalEntry>, Outcome>
             return Err(Outcome::Done);
         }
     };
-    match journal.open() {
-        Ok((entries, held)) => {
+    match journal.open().and_then(|open| Ok((open, journal.others()?))) {
+        Ok(((entries, held), others)) => {
+            report_others(session, &others);
             if held > 0 {
                 let line =
                     format!("left open, because another versioner process of this job still handles them: {held}");
@@ -68,7 +108,7 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<JournalEntry>, Outcome>
                 entries.into_iter().partition(|entry| entry.deployment.start == StartState::Blocked);
             // Their process has ended while it was blocked: nothing has started.
             blocked.iter().for_each(|entry| session.close(entry));
-            Ok(open)
+            Ok(Deployment::group(open))
         }
         Err(error) => {
             let message = format!("{error}.\nNext: correct that, or set spool_dir to another directory.");
@@ -79,40 +119,48 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<JournalEntry>, Outcome>
     }
 }
 
+/// Counts and names the open deployments that are not closed here.
+fn report_others(session: &Session<'_>, others: &OtherDeployments) {
+    if others.other_jobs > 0 {
+        session.console.line(&format!("left open: {} of other job executions", deployments(others.other_jobs)));
+    }
+    for (key, count) in &others.other_keys {
+        session.console.line(&format!("left open: {} of another API key or address, {key}", deployments(*count)));
+    }
+}
+
+/// `1 deployment`, `2 deployments`.
+fn deployments(count: usize) -> String {
+    match count {
+        1 => "1 deployment".to_owned(),
+        count => format!("{count} deployments"),
+    }
+}
+
 /// Reports the end of each deployment. Gives the last outcome that fails the job, else the last one.
-async fn finish_all(session: &Session<'_>, entries: Vec<JournalEntry>, status: &Sourced<Status>) -> (Outcome, Outputs) {
+async fn finish_all(
+    session: &Session<'_>,
+    deployments: Vec<Deployment>,
+    status: Option<&Sourced<Status>>,
+) -> (Outcome, Outputs) {
     let wait = session.settings.wait.never_wait();
     let mut signals = Signals::listen(STOP);
     let mut last = (Outcome::Done, Outputs::default());
-    for entry in entries {
-        let event = Event::from_payload(&entry.deployment.payload, status.clone());
-        let delivered = finish_one(session, entry, &event, &wait, &mut signals).await;
-        let outputs = session.outputs(&delivered, session.context(&event, false));
+    for deployment in deployments {
+        let Some((body, status)) = deployment.end(status) else { continue };
+        let event = Event::from_payload(&body, status);
+        let context = session.context(&event, false);
+        session.console.line(&context.line());
+        let entries = OpenEntries::Known(deployment.entries);
+        let outgoing = Outgoing { context, body, wait: &wait, budget: SendBudget::FULL, entries };
+        let delivered = deliver(session, outgoing, Some(&mut signals)).await;
+        session.report(&delivered, context);
         if last.0.exit_code() == 0 || delivered.outcome.exit_code() != 0 {
-            last = (delivered.outcome, outputs);
+            last = (delivered.outcome, session.outputs(&delivered, context));
         }
         if matches!(delivered.outcome, Outcome::Interrupted { .. }) {
             break;
         }
     }
     last
-}
-
-async fn finish_one(
-    session: &Session<'_>,
-    entry: JournalEntry,
-    event: &Event,
-    wait: &WaitPolicy,
-    signals: &mut Signals,
-) -> Delivered {
-    let context = session.context(event, false);
-    session.console.line(&context.line());
-    let mut body = entry.deployment.payload.clone();
-    body.insert("status".to_owned(), Value::from(event.status.value.as_str()));
-    body.insert("completed_at".to_owned(), Value::from(rfc3339(Clock::system().now())));
-    let entries = OpenEntries::Known(vec![entry]);
-    let outgoing = Outgoing { context, body, wait, budget: SendBudget::FULL, entries };
-    let delivered = deliver(session, outgoing, Some(signals)).await;
-    session.report(&delivered, context);
-    delivered
 }

@@ -18,6 +18,7 @@ use crate::process::{CommandEnd, EnvChanges, RunningCommand, Script};
 use crate::report::Outputs;
 use crate::settings::{RunCommand, RunPlan};
 use crate::state::JournalEntry;
+use crate::text::truncate;
 use jiff::Timestamp;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -72,9 +73,26 @@ struct WrappedRun<'a> {
 /// A gate that lets the command run.
 struct GatePass {
     entries: Vec<JournalEntry>,
-    /// Whether the API has recorded the start, and so knows when it was.
-    recorded: bool,
+    check: GateCheck,
     outputs: Outputs,
+}
+
+/// Whether the rules were checked.
+enum GateCheck {
+    /// They passed: the API has recorded the start, and so knows when it was.
+    Passed,
+    /// They were not, because of this.
+    NotChecked(String),
+}
+
+impl GateCheck {
+    /// The value of `vi_gate`: an ungated deployment leaves a trail.
+    fn metadata(&self) -> String {
+        match self {
+            Self::Passed => "passed".to_owned(),
+            Self::NotChecked(reason) => format!("not_checked: {reason}"),
+        }
+    }
 }
 
 /// The end of a deployment, as it is reported.
@@ -112,11 +130,19 @@ impl WrappedRun<'_> {
         session.report(&delivered, context);
         let outputs = session.outputs(&delivered, context);
         match delivered.decision.gate {
-            Some(gate @ (Gate::Passed | Gate::NotChecked)) => {
-                Ok(GatePass { entries: delivered.open, recorded: gate == Gate::Passed, outputs })
+            Some(Gate::Passed) => Ok(GatePass { entries: delivered.open, check: GateCheck::Passed, outputs }),
+            Some(Gate::NotChecked) => {
+                let check = GateCheck::NotChecked(self.failure(&delivered));
+                Ok(GatePass { entries: delivered.open, check, outputs })
             }
             Some(Gate::Closed) | None => Err(self.closed(delivered, outputs).await),
         }
+    }
+
+    /// Why the rules were not checked, in one line.
+    fn failure(&self, delivered: &Delivered) -> String {
+        let failure = delivered.delivery.failure(self.session.context(&self.plan.event, true));
+        truncate(&failure, 500, "…", char::len_utf8)
     }
 
     /// The gate is closed: the command does not run. Gives the exit code.
@@ -132,7 +158,8 @@ impl WrappedRun<'_> {
             // The API may have recorded the start: it must hear that nothing came of it.
             true => {
                 let gate = outputs.clone();
-                let pass = GatePass { entries: delivered.open, recorded: false, outputs };
+                let check = GateCheck::NotChecked(self.failure(&delivered));
+                let pass = GatePass { entries: delivered.open, check, outputs };
                 let report = FinalReport { status: Status::Aborted, run: None, budget: SendBudget::SHORT };
                 let (_, last) = self.report_end(pass, &report, None, None).await;
                 match interrupted {
@@ -185,7 +212,7 @@ impl WrappedRun<'_> {
             None => {
                 let report = FinalReport { status: Status::Aborted, run: run(None), budget: SendBudget::SHORT };
                 let entries = std::mem::take(&mut pass.entries);
-                let sending = self.deliver_end(entries, pass.recorded, &report, None);
+                let sending = self.deliver_end(entries, &pass.check, &report, None);
                 let (delivered, end) = tokio::join!(sending, running.end(signals));
                 (end, Some((report, delivered)))
             }
@@ -237,7 +264,7 @@ impl WrappedRun<'_> {
         exit_code: Option<u8>,
         signals: Option<&mut Signals>,
     ) -> (Delivered, Outputs) {
-        let delivered = self.deliver_end(pass.entries, pass.recorded, report, signals).await;
+        let delivered = self.deliver_end(pass.entries, &pass.check, report, signals).await;
         self.show_end(delivered, report, &pass.outputs, exit_code)
     }
 
@@ -248,7 +275,7 @@ impl WrappedRun<'_> {
     async fn deliver_end(
         &self,
         entries: Vec<JournalEntry>,
-        recorded: bool,
+        check: &GateCheck,
         report: &FinalReport,
         signals: Option<&mut Signals>,
     ) -> Delivered {
@@ -263,7 +290,10 @@ impl WrappedRun<'_> {
             let seconds = (run.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
             add_metadata(&mut body, "deployment_duration_seconds", seconds);
         }
-        if !recorded {
+        if event.metadata.is_some() {
+            add_metadata(&mut body, "vi_gate", self.session.console.redact(&check.metadata()));
+        }
+        if matches!(check, GateCheck::NotChecked(_)) {
             add_metadata(&mut body, "vi_started_at", rfc3339(self.started_at));
         }
         let outgoing = Outgoing {

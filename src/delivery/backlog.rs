@@ -3,8 +3,9 @@
 use super::Session;
 use crate::api::{Client, SendRequest};
 use crate::files::FileError;
+use crate::model::clock::Clock;
 use crate::model::event::Role;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{UnavailableCause, Verdict};
 use crate::report::{rejected, spool as words, unavailable};
 use crate::state::{Backlog, OrderingKey, Spool, SpooledEvent};
 use crate::text::Foreign;
@@ -120,7 +121,7 @@ impl Session<'_> {
                     flushed.failure = Some(error);
                     flushed.left.push(key);
                 }
-                Step::SetAside => {}
+                Step::SetAside => failures = 0,
                 Step::Failed(failure) => {
                     failures += 1;
                     flushed.failure = Some(failure);
@@ -137,6 +138,9 @@ impl Session<'_> {
                     flushed.left.push(key);
                 }
             }
+        }
+        if flushed.delivered > 0 {
+            self.note_recorded(spool);
         }
         Ok(flushed)
     }
@@ -167,15 +171,23 @@ impl Session<'_> {
             }
             Verdict::Rejected(rejection) => {
                 let failure = rejected::summary(&rejection);
-                self.record_failure(spool, name, event, &failure);
+                if self.give_up(spool, name, event, &failure) {
+                    return Step::SetAside;
+                }
                 // A permission may be missing for one product only. Any other rejection applies to all events.
                 if rejection.status == 403 { Step::Failed(failure) } else { Step::Stop(failure) }
             }
             Verdict::Unavailable(unavailable) => {
                 let failure = unavailable::summary(&unavailable);
-                self.record_failure(spool, name, event, &failure);
-                // Without any reply, the next event would get none either.
-                if unavailable.status().is_some() { Step::Failed(failure) } else { Step::Stop(failure) }
+                if self.give_up(spool, name, event, &failure) {
+                    return Step::SetAside;
+                }
+                // Without a connection, the next event would get no reply either.
+                match unavailable.cause {
+                    UnavailableCause::Closed(_) => Step::Failed(failure),
+                    _ if unavailable.status().is_some() => Step::Failed(failure),
+                    _ => Step::Stop(failure),
+                }
             }
         }
     }
@@ -192,11 +204,19 @@ impl Session<'_> {
         }
     }
 
-    /// Notes a failed attempt in the event's file. The event is intact without the note.
-    fn record_failure(&self, spool: &Spool, name: &str, event: &SpooledEvent, failure: &str) {
+    /// Notes a failed attempt in the event's file, or sets the event aside if it alone keeps failing. Says whether it did. The
+    /// event is intact without the note.
+    fn give_up(&self, spool: &Spool, name: &str, event: &SpooledEvent, failure: &str) -> bool {
+        let tried_again = SpooledEvent { tries: event.tries.saturating_add(1), ..event.clone() };
+        if spool.keeps_failing(&tried_again, Clock::system().now()) {
+            let what = format!("{} keeps failing while other events are recorded", words::name(event));
+            self.set_aside(spool, name, &what, failure);
+            return true;
+        }
         if let Err(error) = spool.record_failure(name, event, self.console.redact(failure)) {
             self.console.verbose(|| format!("the failed attempt is not noted: {error}"));
         }
+        false
     }
 
     fn set_aside(&self, spool: &Spool, name: &str, what: &str, reason: &str) {

@@ -175,6 +175,22 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Notes in the journal's entry an end that the API did not take.
+    fn note_end(&self, entry: &mut JournalEntry, end: &Map<String, Value>) {
+        if let Ok(journal) = &self.journal {
+            self.note_error(journal.note_end(entry, end));
+        }
+    }
+
+    /// Notes that the API recorded an event, if that matters for spooled ones.
+    fn note_recorded(&self, spool: &Spool) {
+        if !spool.is_empty()
+            && let Err(error) = spool.note_recorded(Clock::system().now())
+        {
+            self.console.verbose(|| format!("the time of this event is not noted in the spool: {error}"));
+        }
+    }
+
     /// Removes the journal's entry of a deployment that is closed or never started.
     pub fn close(&self, entry: &JournalEntry) {
         if let Ok(journal) = &self.journal {
@@ -185,8 +201,8 @@ impl<'a> Session<'a> {
     /// Gives the value, or prints that the journal cannot be written.
     fn note_error<T, E: Display>(&self, result: Result<T, E>) -> Option<T> {
         let note = |error: &E| {
-            let line = format!("not noted in the journal, so 'versioner finish' will not know of it: {error}");
-            self.console.line(&line);
+            self.console
+                .warn(&format!("Not noted in the journal, so 'versioner finish' will not know of it: {error}."));
         };
         result.inspect_err(note).ok()
     }

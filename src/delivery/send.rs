@@ -12,7 +12,7 @@ use crate::model::payload::add_metadata;
 use crate::model::policy::{Decision, JournalAction, Situation, WaitPolicy, decide};
 use crate::model::verdict::{Answer, Verdict};
 use crate::process::signals::{Signal, Signals};
-use crate::report::{Delivery, ReportContext, progress, rejected, unavailable};
+use crate::report::{self, Delivery, ReportContext, progress};
 use crate::settings::SpoolConfig;
 use crate::state::{JournalEntry, OrderingKey, SpoolLocation, SpoolResult, SpooledEvent, StartState};
 use crate::text::Foreign;
@@ -241,7 +241,7 @@ impl Session<'_> {
         };
         let decision = decide(situation, self.settings.errors);
         let spool = match decision.spool {
-            true => self.spool_event(context.event.event_type, body, &sent).await,
+            true => self.spool_event(context, body, &sent).await,
             false => SpoolResult::NotSpooled,
         };
         let spooled = match &spool {
@@ -249,7 +249,10 @@ impl Session<'_> {
             SpoolResult::Spooled(_) => Spooled::Yes,
             SpoolResult::Failed(_) => Spooled::Failed,
         };
-        let open = self.update_journal(decision.journal, spooled, open);
+        let open = self.update_journal(decision.journal, spooled, open, body);
+        if let (Answer::Verdict(Verdict::Recorded(_)), Some(spool)) = (&sent.answer, &self.spool) {
+            self.note_recorded(spool);
+        }
         let outcome = Outcome::of(&sent.answer, decision, spooled);
         let Sent { answer, http_status, requests, server_clock, unanswered_since, end, .. } = sent;
         let delivery = Delivery {
@@ -272,6 +275,7 @@ impl Session<'_> {
         action: JournalAction,
         spooled: Spooled,
         mut entries: Vec<JournalEntry>,
+        body: &Map<String, Value>,
     ) -> Vec<JournalEntry> {
         let close = match action {
             JournalAction::MarkRecorded | JournalAction::MarkSent => {
@@ -284,8 +288,12 @@ impl Session<'_> {
             }
             JournalAction::Close => true,
             JournalAction::CloseOnceSpooled => spooled == Spooled::Yes,
-            JournalAction::Keep => false,
+            JournalAction::KeepOpen => false,
         };
+        if matches!(action, JournalAction::KeepOpen | JournalAction::CloseOnceSpooled) && !close {
+            let end = self.without_key(body);
+            entries.iter_mut().for_each(|entry| self.note_end(entry, &end));
+        }
         if close {
             entries.iter().for_each(|entry| self.close(entry));
             entries.clear();
@@ -293,21 +301,14 @@ impl Session<'_> {
         entries
     }
 
-    async fn spool_event(&self, event_type: EventType, body: &Map<String, Value>, sent: &Sent) -> SpoolResult {
+    async fn spool_event(&self, context: ReportContext<'_>, body: &Map<String, Value>, sent: &Sent) -> SpoolResult {
         let (Some(spool), SpoolConfig::Directory(_, retention)) = (&self.spool, &self.settings.spool) else {
             return SpoolResult::Failed("no setting and no home directory says where".to_owned());
         };
-        let failure = match &sent.answer {
-            Answer::Verdict(Verdict::Unavailable(it)) => unavailable::summary(it),
-            Answer::Verdict(Verdict::Rejected(it)) => rejected::summary(it),
-            Answer::Verdict(Verdict::Recorded(_) | Verdict::Blocked(_)) | Answer::HeldBack => {
-                unavailable::HELD_BACK.to_owned()
-            }
-            Answer::Interrupted { signal, .. } => format!("{signal} came while it was sent"),
-        };
+        let failure = report::failure(&sent.answer, context);
         let id = sent.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (body, failure) = (self.without_key(body), self.console.redact(&failure));
-        let event = SpooledEvent::new(event_type, body, id, Clock::system().now(), failure);
+        let event = SpooledEvent::new(context.event.event_type, body, id, Clock::system().now(), failure);
         match spool.add(&event).await {
             Ok(()) => {
                 let path = Foreign::new(spool.path().display().to_string());

@@ -34,7 +34,10 @@ impl Directory {
     /// If it is not a directory, or another user's, or cannot be read or made private.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, FileError> {
         let metadata = match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // A path below a file, such as /dev/null/x, has no directory either.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             metadata => metadata.map_err(|error| failed(FileError::Read, path, &error))?,
         };
         if !metadata.is_dir() {

@@ -141,14 +141,6 @@ impl Folder {
         }
     }
 
-    /// Removes the records, of any key, whose name satisfies `condition`.
-    ///
-    /// # Errors
-    /// If the folder cannot be read or a file cannot be removed.
-    pub fn remove_where(&self, condition: impl Fn(&str) -> bool) -> Result<(), FileError> {
-        self.names()?.iter().filter(|name| condition(name)).try_for_each(|name| self.remove(name))
-    }
-
     /// Moves `name` to the folder `set-aside`, with the reason in a file next to it. Returns its new path.
     ///
     /// # Errors

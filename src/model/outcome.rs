@@ -25,7 +25,10 @@ pub enum Outcome {
         excused: bool,
     },
     /// The event is in the spool.
-    Spooled,
+    Spooled {
+        /// Whether that fails the job.
+        fails: bool,
+    },
     /// The event could be neither delivered nor spooled.
     Lost {
         /// Whether the API rejected it.
@@ -57,7 +60,9 @@ impl Outcome {
             (_, Answer::Verdict(Verdict::Recorded(_))) => Self::Recorded,
             (_, Answer::Verdict(Verdict::Blocked(_))) => Self::Blocked,
             (_, Answer::Interrupted { number, .. }) => Self::Interrupted { signal: *number },
-            (Spooled::Yes, _) => Self::Spooled,
+            // Only an event that was held back is spooled although API errors fail the job.
+            (Spooled::Yes, Answer::HeldBack) => Self::Spooled { fails: !excused },
+            (Spooled::Yes, _) => Self::Spooled { fails: false },
             (Spooled::Failed, Answer::Verdict(Verdict::Rejected(_))) => Self::Lost { rejected: true },
             (Spooled::Failed, Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack) => {
                 Self::Lost { rejected: false }
@@ -73,10 +78,13 @@ impl Outcome {
         match self {
             Self::Done
             | Self::Recorded
-            | Self::Spooled
+            | Self::Spooled { fails: false }
             | Self::Rejected { excused: true }
             | Self::Unavailable { excused: true } => 0,
-            Self::Unavailable { excused: false } | Self::Lost { .. } | Self::Misconfigured => 1,
+            Self::Unavailable { excused: false }
+            | Self::Spooled { fails: true }
+            | Self::Lost { .. }
+            | Self::Misconfigured => 1,
             Self::Rejected { excused: false } => 4,
             Self::Blocked => 5,
             // As shells report a command that a signal ended.
@@ -94,7 +102,8 @@ mod tests {
         let cases = [
             (Outcome::Done, 0),
             (Outcome::Recorded, 0),
-            (Outcome::Spooled, 0),
+            (Outcome::Spooled { fails: false }, 0),
+            (Outcome::Spooled { fails: true }, 1),
             (Outcome::Rejected { excused: true }, 0),
             (Outcome::Unavailable { excused: true }, 0),
             (Outcome::Unavailable { excused: false }, 1),

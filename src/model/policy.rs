@@ -118,8 +118,8 @@ pub enum JournalAction {
     Close,
     /// It is closed once its end is spooled.
     CloseOnceSpooled,
-    /// Nothing changes.
-    Keep,
+    /// It stays open. An end that was reported is repeated later.
+    KeepOpen,
 }
 
 /// Decides what follows from an answer.
@@ -139,7 +139,7 @@ pub fn decide(situation: Situation<'_>, errors: ErrorPolicy) -> Decision {
         Role::Gate => JournalAction::Close,
         Role::End if recorded => JournalAction::Close,
         Role::End if spool => JournalAction::CloseOnceSpooled,
-        Role::End | Role::Other => JournalAction::Keep,
+        Role::End | Role::Other => JournalAction::KeepOpen,
     };
     Decision { gate, excused, spool, journal }
 }
@@ -168,7 +168,8 @@ fn is_spooled(situation: Situation<'_>, errors: ErrorPolicy) -> bool {
         Answer::Verdict(Verdict::Rejected(rejection)) => rejection.is_recoverable(),
         Answer::Verdict(Verdict::Recorded(_) | Verdict::Blocked(_)) => false,
     };
-    let wanted = wrapped || !errors.fail_on_api_error;
+    // An event that was held back could be delivered in order later, and only then.
+    let wanted = wrapped || !errors.fail_on_api_error || *answer == Answer::HeldBack;
     role == Role::End && errors.spool && deliverable_later && wanted && !was_blocked
 }
 

@@ -51,6 +51,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Why the event is not recorded, as part of a sentence; empty if it is.
+    #[must_use]
+    pub fn failure(&self, context: ReportContext<'_>) -> String {
+        failure(&self.answer, context)
+    }
+
     /// The report, at `now` by our clock.
     #[must_use]
     pub fn report(&self, context: ReportContext<'_>, now: Timestamp) -> Report {
@@ -88,6 +94,19 @@ impl Delivery {
             }
         }
         report
+    }
+}
+
+/// Why an event is not recorded, as part of a sentence; empty if it is.
+#[must_use]
+pub fn failure(answer: &Answer, context: ReportContext<'_>) -> String {
+    match answer {
+        Answer::Verdict(Verdict::Recorded(_)) => String::new(),
+        Answer::Verdict(Verdict::Blocked(block)) => blocked::what_blocks(block),
+        Answer::Verdict(Verdict::Rejected(rejection)) => rejected::summary(rejection),
+        Answer::Verdict(Verdict::Unavailable(unavailable)) => unavailable::summary(unavailable),
+        Answer::HeldBack => unavailable::held_back_reason(context),
+        Answer::Interrupted { signal, .. } => format!("{signal} came while it was sent"),
     }
 }
 

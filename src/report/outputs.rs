@@ -191,7 +191,7 @@ fn outcome_word(outcome: Outcome, blocked: bool, spool: &SpoolResult) -> Option<
         Outcome::Blocked => Some("blocked"),
         Outcome::Rejected { .. } | Outcome::Lost { rejected: true } => Some("rejected"),
         Outcome::Unavailable { .. } | Outcome::Lost { rejected: false } => Some("unavailable"),
-        Outcome::Spooled => Some("spooled"),
+        Outcome::Spooled { .. } => Some("spooled"),
         Outcome::Interrupted { .. } => match spool {
             SpoolResult::Spooled(_) => Some("spooled"),
             SpoolResult::NotSpooled | SpoolResult::Failed(_) => blocked.then_some("blocked"),

@@ -30,17 +30,23 @@ pub fn report(context: ReportContext<'_>, unavailable: &Unavailable, requests: u
 /// The report of an event that was held back behind an earlier one.
 #[must_use]
 pub fn held_back(context: ReportContext<'_>, severity: Severity<'_>) -> Report {
-    let mut report = undelivered(context, HELD_BACK, severity);
+    let mut report = undelivered(context, &held_back_reason(context), severity);
+    if let Severity::Fails | Severity::Excused = severity {
+        report.title = format!("Held back: {}", context.name());
+    }
     report.fact("Event", Some(context.name()));
-    report.fact("API", Some(context.api().address()));
-    report.next.push("Run 'versioner flush', which delivers them or says why it cannot.".to_owned());
+    report.next.push("Run 'versioner flush', which delivers the earlier event or says why it cannot.".to_owned());
     severity.explain(&mut report, context);
     report
 }
 
 /// Why an event was not sent.
-pub const HELD_BACK: &str =
-    "earlier events of this product and environment are still spooled, and must be delivered first";
+#[must_use]
+pub fn held_back_reason(context: ReportContext<'_>) -> String {
+    let event = context.event;
+    let environment = event.environment.as_ref().map_or_else(String::new, |it| format!(" → {}", it.value));
+    format!("held back: an earlier event of {}{environment} is not delivered yet", event.product.value)
+}
 
 fn undelivered(context: ReportContext<'_>, what: &str, severity: Severity<'_>) -> Report {
     let title = match severity {

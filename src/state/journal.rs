@@ -4,6 +4,7 @@
 
 use crate::files::{Durability, FileError, Folder, RecordState, Signer};
 use crate::model::time::rfc3339;
+use crate::text::Foreign;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,6 +36,27 @@ pub struct OpenDeployment {
     pub start: StartState,
     /// The body of the `started` event.
     pub payload: Map<String, Value>,
+    /// The body of an end that was reported and that the API did not take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_end: Option<Map<String, Value>>,
+}
+
+impl OpenDeployment {
+    /// Whether it is the deployment that `payload` is about: of the same product, version and environment.
+    #[must_use]
+    pub fn is_about(&self, payload: &Map<String, Value>) -> bool {
+        let same = |name: &&str| self.payload.get(*name) == payload.get(*name);
+        ["product_name", "version", "environment_name"].iter().all(same)
+    }
+}
+
+/// The open deployments in the journal's directory that this job execution cannot close.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherDeployments {
+    /// The number of those of other job executions.
+    pub other_jobs: usize,
+    /// The number of those of other API keys or addresses, by key and address.
+    pub other_keys: Vec<(Foreign, usize)>,
 }
 
 /// An entry of the journal.
@@ -65,9 +87,14 @@ impl Journal {
     /// # Errors
     /// [`FileError`] if it cannot be written.
     pub fn add(&self, payload: Map<String, Value>, started_at: Timestamp) -> Result<JournalEntry, FileError> {
-        self.folder.remove_where(|name| *name < *name_of(started_at - MAX_AGE))?;
-        let deployment =
-            OpenDeployment { job: self.job.clone(), started_at: rfc3339(started_at), start: StartState::Sent, payload };
+        self.remove_old(&name_of(started_at - MAX_AGE))?;
+        let deployment = OpenDeployment {
+            job: self.job.clone(),
+            started_at: rfc3339(started_at),
+            start: StartState::Sent,
+            payload,
+            reported_end: None,
+        };
         let name = format!("{}-{}-{}.json", name_of(started_at), self.job_tag(), uuid::Uuid::new_v4());
         let lock = self.folder.try_lock(&lock_of(&name))?;
         self.folder.write(&name, &deployment, Durability::Process)?;
@@ -93,6 +120,48 @@ impl Journal {
         Ok(())
     }
 
+    /// Removes the entries whose names sort before `oldest`, with their locks.
+    fn remove_old(&self, oldest: &str) -> Result<(), FileError> {
+        for name in self.folder.names()?.into_iter().filter(|name| name.as_str() < oldest) {
+            self.folder.remove(&name)?;
+            self.folder.remove(&lock_of(&name))?;
+        }
+        Ok(())
+    }
+
+    /// Notes an end that was reported and that the API did not take: it is repeated as it was.
+    ///
+    /// # Errors
+    /// [`FileError`] if it cannot be written.
+    pub fn note_end(&self, entry: &mut JournalEntry, end: &Map<String, Value>) -> Result<(), FileError> {
+        if entry.deployment.reported_end.is_some() {
+            return Ok(());
+        }
+        entry.deployment.reported_end = Some(end.clone());
+        self.folder.write(&entry.name, &entry.deployment, Durability::Process)
+    }
+
+    /// The open deployments that this job execution cannot close.
+    ///
+    /// # Errors
+    /// [`FileError`] if the journal cannot be read.
+    pub fn others(&self) -> Result<OtherDeployments, FileError> {
+        let mut others = OtherDeployments::default();
+        for name in self.folder.names()? {
+            match self.folder.read::<OpenDeployment>(&name) {
+                Some(RecordState::Ours(deployment)) if deployment.job != self.job => others.other_jobs += 1,
+                Some(RecordState::OfAnotherKey(key)) => {
+                    match others.other_keys.iter_mut().find(|(known, _)| *known == key) {
+                        Some((_, count)) => *count += 1,
+                        None => others.other_keys.push((key, 1)),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(others)
+    }
+
     /// Removes the entry of a closed deployment.
     ///
     /// # Errors
@@ -116,10 +185,7 @@ impl Journal {
     /// # Errors
     /// [`FileError`] if the journal cannot be read.
     pub fn matching(&self, payload: &Map<String, Value>) -> Result<(Vec<JournalEntry>, usize), FileError> {
-        self.entries(|open| {
-            let same = |name: &&str| open.payload.get(*name) == payload.get(*name);
-            ["product_name", "version", "environment_name"].iter().all(same)
-        })
+        self.entries(|open| open.is_about(payload))
     }
 
     fn entries(&self, wanted: impl Fn(&OpenDeployment) -> bool) -> Result<(Vec<JournalEntry>, usize), FileError> {

@@ -5,5 +5,5 @@
 mod journal;
 mod spool;
 
-pub use journal::{Journal, JournalEntry, StartState};
+pub use journal::{Journal, JournalEntry, OtherDeployments, StartState};
 pub use spool::{Backlog, OrderingKey, Retention, Spool, SpoolLocation, SpoolResult, SpooledEvent};

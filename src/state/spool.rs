@@ -8,7 +8,7 @@ use crate::model::event::EventType;
 use crate::model::payload::add_metadata;
 use crate::model::time::rfc3339;
 use crate::text::Foreign;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fs::File;
@@ -24,6 +24,14 @@ const MOST_BYTES: u64 = 10 * 1024 * 1024;
 const DELIVERING: &str = "delivering.lock";
 /// Held while an event gets its place in the order.
 const WRITING: &str = "writing.lock";
+
+/// The record of when the API last recorded an event for this address and key. Not a spooled event.
+const LAST_RECORDED: &str = "last-recorded";
+
+/// An event that alone keeps failing is set aside: after this many attempts …
+const MAX_TRIES: u32 = 5;
+/// … over this time.
+const MIN_FAILING: SignedDuration = SignedDuration::from_mins(10);
 
 /// The longest wait for another process that writes its event.
 const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -91,6 +99,8 @@ pub struct SpooledEvent {
     pub occurred_at: String,
     /// Attempts to deliver it.
     pub tries: u32,
+    /// When the first attempt failed, RFC 3339.
+    pub first_failed_at: String,
     /// Why the last attempt failed.
     pub last_failure: String,
     pub payload: Map<String, Value>,
@@ -111,7 +121,8 @@ impl SpooledEvent {
         let occurred_at = completed_at.unwrap_or_else(|| rfc3339(now));
         add_metadata(&mut payload, "vi_occurred_at", occurred_at.clone());
         add_metadata(&mut payload, "vi_delivered_late", true);
-        Self { id, event_type: event_type.word().to_owned(), occurred_at, tries: 1, last_failure: failure, payload }
+        let event_type = event_type.word().to_owned();
+        Self { id, event_type, occurred_at, tries: 1, first_failed_at: rfc3339(now), last_failure: failure, payload }
     }
 
     /// The kind of event, if this version knows it.
@@ -180,13 +191,16 @@ impl Spool {
     pub async fn add(&self, event: &SpooledEvent) -> Result<(), SpoolError> {
         let _lock = self.lock(WRITING, WRITE_LOCK_TIMEOUT).await?.ok_or(SpoolError::Busy)?;
         let names = self.folder.names()?;
-        let bytes = self.folder.size(&names);
-        if names.len() >= MOST_EVENTS || bytes >= MOST_BYTES {
+        let tag = self.folder.tag_for("spool");
+        // Events of another key do not use up this key's room.
+        let ours: Vec<String> = names.iter().filter(|name| name.split('-').nth(1) == Some(&tag)).cloned().collect();
+        let bytes = self.folder.size(&ours);
+        if ours.len() >= MOST_EVENTS || bytes >= MOST_BYTES {
             let path = self.path().display().to_string().into();
-            return Err(SpoolError::Full { path, events: names.len(), bytes });
+            return Err(SpoolError::Full { path, events: ours.len(), bytes });
         }
         let last: u64 = names.iter().filter_map(|name| name.split('-').next()?.parse().ok()).max().unwrap_or(0);
-        let name = format!("{:012}-{}.json", last.saturating_add(1), event.id);
+        let name = format!("{:012}-{tag}-{}.json", last.saturating_add(1), event.id);
         Ok(self.folder.write(&name, event, Durability::Machine)?)
     }
 
@@ -244,6 +258,27 @@ impl Spool {
     pub fn record_failure(&self, name: &str, event: &SpooledEvent, why: String) -> Result<(), FileError> {
         let event = SpooledEvent { tries: event.tries.saturating_add(1), last_failure: why, ..event.clone() };
         self.folder.write(name, &event, Durability::Machine)
+    }
+
+    /// Notes that the API recorded an event at `now`.
+    ///
+    /// # Errors
+    /// [`FileError`] if it cannot be written.
+    pub fn note_recorded(&self, now: Timestamp) -> Result<(), FileError> {
+        self.folder.write(LAST_RECORDED, &rfc3339(now), Durability::Process)
+    }
+
+    /// Whether `event` alone keeps failing at `now`: it failed often and for long, and the API recorded another event since its
+    /// first failure.
+    #[must_use]
+    pub fn keeps_failing(&self, event: &SpooledEvent, now: Timestamp) -> bool {
+        let parse = |text: &str| text.parse::<Timestamp>().ok();
+        let Some(first) = parse(&event.first_failed_at) else { return false };
+        let recorded_since = || match self.folder.read::<String>(LAST_RECORDED) {
+            Some(RecordState::Ours(at)) => parse(&at).is_some_and(|at| at > first),
+            _ => false,
+        };
+        event.tries >= MAX_TRIES && now.duration_since(first) >= MIN_FAILING && recorded_since()
     }
 
     /// Moves `name` to the directory of set-aside events. Gives its new path.
@@ -337,10 +372,31 @@ mod tests {
         let spool = spool(root.path(), "sk_acme_k1_secret");
         spool.add(&event("shop", "a")).await.unwrap();
         for index in 0..MOST_EVENTS - 1 {
-            std::fs::write(spool.path().join(format!("{:012}-x.json", index + 2)), b"").unwrap();
+            let name = format!("{:012}-{}-x.json", index + 2, spool.folder.tag_for("spool"));
+            std::fs::write(spool.path().join(name), b"").unwrap();
         }
+        let other_key = super::tests::spool(root.path(), "sk_acme_k2_other-secret");
+        other_key.add(&event("shop", "c")).await.unwrap();
         let problem = spool.add(&event("shop", "b")).await.unwrap_err();
         assert!(problem.to_string().contains("is full: it holds 1000 events"), "{problem}");
         assert_eq!(spool.backlog().unwrap().ours.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn only_an_event_that_alone_keeps_failing_is_given_up() {
+        let root = tempfile::tempdir().unwrap();
+        let spool = spool(root.path(), "sk_acme_k1_secret");
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let failing = SpooledEvent { tries: 5, ..event("shop", "a") };
+        assert_eq!(failing.first_failed_at, "2025-10-28T15:00:00Z");
+        let late = at("2025-10-28T15:10:01Z");
+        assert!(!spool.keeps_failing(&failing, late), "nothing else was recorded: the API may be down");
+        spool.note_recorded(at("2025-10-28T14:59:00Z")).unwrap();
+        assert!(!spool.keeps_failing(&failing, late), "recorded only before its first failure");
+        spool.note_recorded(at("2025-10-28T15:05:00Z")).unwrap();
+        assert!(spool.keeps_failing(&failing, late));
+        assert!(!spool.keeps_failing(&failing, at("2025-10-28T15:09:00Z")), "not for long");
+        assert!(!spool.keeps_failing(&SpooledEvent { tries: 4, ..failing }, late), "not often");
+        assert!(spool.is_empty() && spool.backlog().unwrap().unusable.is_empty(), "the note is no event");
     }
 }

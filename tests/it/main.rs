@@ -21,6 +21,7 @@ mod crash;
 mod finish;
 mod github;
 mod hostile;
+mod journal;
 mod messages;
 mod network;
 mod outputs;

@@ -131,7 +131,7 @@ fn spooled_events_are_delivered_in_order_per_product_and_environment() {
     sandbox.script([Reply::status(503)]);
     let run = call.run_with(end_of("production", "2"));
     assert_eq!((run.code, spooled(&call).len(), sandbox.requests().len()), (0, 2, 1), "{}", run.all());
-    assert!(run.stderr.contains("must be delivered first"), "{}", run.stderr);
+    assert!(run.stderr.contains("is not delivered yet"), "{}", run.stderr);
     sandbox.script([Reply::status(503)]);
     assert_eq!(call.run_with(end_of("staging", "1")).code, 0);
     assert_eq!(last_event(&sandbox)["environment_name"], "staging");
@@ -400,4 +400,35 @@ fn spooled_event_at_the_metadata_limit_is_delivered() {
     assert_eq!(call.run_with(end_of("production", "1")).code, 0);
     assert_eq!(call.run_with(["flush"]).code, 0);
     assert_eq!((statuses(&sandbox).len(), sandbox.requests()[1].reply_status), (2, Some(201)));
+}
+
+#[test]
+fn event_held_back_is_spooled_and_says_so() {
+    let sandbox = Sandbox::start();
+    let mut call = Versioner::shell(&sandbox).env("VERSIONER_RETRIES", "0");
+    sandbox.script([Reply::status(503).times(3)]);
+    let with_flag =
+        |version, flag: &'static str| end_of("production", version).into_iter().chain([flag]).collect::<Vec<_>>();
+    assert_eq!(call.run_with(with_flag("1", "--fail-on-api-error=false")).code, 0);
+    // Held back: spooled either way, and an error if API errors are.
+    for (flag, code) in [("--fail-on-api-error=true", 1), ("--fail-on-api-error=false", 0)] {
+        let before = spooled(&call).len();
+        let run = call.run_with(with_flag("2", flag));
+        assert_eq!((run.code, spooled(&call).len()), (code, before + 1), "{}", run.all());
+        let message = "eld back: an earlier event of shop → production is not delivered yet";
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+    }
+    sandbox.settings(json!({"check_rules_on": "started"}));
+    assert_eq!((call.run_with(["flush"]).code, spooled(&call).len()), (0, 0));
+}
+
+#[test]
+fn home_that_cannot_be_used_is_silent_unless_it_is_needed() {
+    let sandbox = Sandbox::start();
+    let call =
+        |status: &str| Versioner::deployment(&sandbox, status).without("XDG_STATE_HOME").env("HOME", "/dev/null").run();
+    let run = call("success");
+    assert!(run.code == 0 && run.stderr.is_empty(), "{}", run.all());
+    let run = call("started");
+    assert!(run.code == 0 && run.stderr.contains("journal"), "{}", run.all());
 }
