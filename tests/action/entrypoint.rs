@@ -153,7 +153,7 @@ fn cached_binary_that_changes_after_verification_is_not_run() {
 }
 
 #[test]
-fn sha256sum_or_shasum_is_required() {
+fn shasum_or_sha256sum_is_required() {
     for shell in SHELLS {
         for tools in [&["sha256sum"][..], &["busybox:sha256sum"], &["shasum", "perl"]] {
             let release = Release::with_binary().tools(tools);

@@ -84,7 +84,7 @@ fn ca_bundle_without_certificates_exits_1() {
 }
 
 #[test]
-fn system_store_is_opened_only_if_other_roots_do_not_suffice() {
+fn strace_shows_that_the_system_store_is_opened_only_if_other_roots_do_not_suffice() {
     let sandbox = sandbox();
     let with_bundle = call(&sandbox);
     let path = with_bundle.file("ca.pem", sandbox.ca_pem().unwrap());
