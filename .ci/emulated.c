@@ -1,15 +1,15 @@
-// Becomes EMULATED under EMULATOR, with the arguments and the environment untouched: for machines whose kernel does not do
-// that by itself (binfmt_misc).
+// Runs the program EMULATED under EMULATOR with unchanged arguments and environment, for machines whose kernel does not
+// start foreign binaries under an emulator (binfmt_misc).
 
 #include <stdio.h>
 #include <unistd.h>
 
-int main(int count, char **given) {
-    char *arguments[count + 2];
+int main(int argc, char **argv) {
+    char *arguments[argc + 2];
     arguments[0] = EMULATOR;
     arguments[1] = EMULATED;
-    for (int index = 1; index <= count; index++) {
-        arguments[index + 1] = given[index];
+    for (int index = 1; index <= argc; index++) {
+        arguments[index + 1] = argv[index];
     }
     execv(EMULATOR, arguments);
     perror(EMULATOR);

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Steps that check the GitHub Action and this repository's workflows. Sourced by `run`.
+# Checks of the GitHub Action and of this project's workflows. Sourced by `run`.
 
-# shellcheck disable=SC2034,SC2154 # Shares variables with `run` and the files that it sources.
+# shellcheck disable=SC2034,SC2154 # Variables are shared with `run` and the other files that it sources.
 set -Eeuo pipefail
 
 readonly act_version=v0.2.89
 readonly actionlint_version=v1.7.12
 readonly action_validator_version=0.6.0
 
-# Each tool finds different mistakes: zizmor unsafe patterns, actionlint wrong expressions, and the schemas invalid syntax.
+# Each linter finds something that the others do not: zizmor insecure settings, actionlint wrong expressions, the
+# schemas files that GitHub would reject.
 check_workflows() {
   local workflows=(.github/workflows/*.yml tests/act/workflows/*.yml) file
   install_go_program github.com/rhysd/actionlint "${actionlint_version}" /cmd/actionlint
   install_action_validator
-  # actionlint runs shellcheck on `run:` scripts. zizmor checks only what runs on GitHub: the test workflows are written
-  # as users write theirs, with unpinned actions.
+  # actionlint finds shellcheck on the PATH and runs it on the scripts in workflows. zizmor checks only what runs on
+  # GitHub: the workflows in tests/act are written the way users write theirs.
   PATH=${tools}/venv/bin:${PATH} actionlint -color=false -- "${workflows[@]}"
   "${tools}/venv/bin/zizmor" --offline --no-progress --color never --persona auditor --config .github/zizmor.yml -- \
     action.yml .github
@@ -22,25 +23,26 @@ check_workflows() {
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-workflows "${workflows[@]}"
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
   for file in action.yml "${workflows[@]}"; do
-    # The schema does not know the `attestations` permission yet.
+    # The validator's schema does not know this permission yet.
     sed '/^ *attestations: write/d' -- "${file}" >"${work}/${file##*/}"
     "${tools}/npm/node_modules/.bin/action-validator" "${work}/${file##*/}" || die "action-validator: ${file}"
   done
-  printf 'checked action.yml and %d workflows\n' "${#workflows[@]}"
+  printf '%d workflows and action.yml\n' "${#workflows[@]}"
 }
 
-# Tests the Action with the release binary: under a real runner, and one step the way GitHub runs it.
+# Tests the Action with the released program: under a real runner, then its step with GitHub's variables and signals.
 test_action() {
   install_go_program github.com/nektos/act "${act_version}"
   cargo test --locked --test act --test action --no-run
-  VERSIONER_TEST_BIN="${static_binary}" counted timeout "${test_limit}" cargo test --locked --test act -- --test-threads=1
-  VERSIONER_TEST_BIN="${static_binary}" counted timeout "${test_limit}" cargo test --locked --test action -- step:: cancellation::
+  local -x VERSIONER_TEST_BIN=${static_binary}
+  run_tests timeout "${test_limit}" cargo test --locked --test act -- --test-threads=1
+  run_tests timeout "${test_limit}" cargo test --locked --test action -- step:: cancellation::
 }
 
-# install_go_program MODULE VERSION [PACKAGE]: installs it unless this version is installed.
+# install_go_program MODULE VERSION [PACKAGE]
 install_go_program() {
   local file=${tools}/bin/${1##*/} installed=''
-  type -P go || die 'go is not installed: install Go 1.25 or later (https://go.dev/dl)'
+  type -P go || die 'install Go 1.25 or later (https://go.dev/dl)'
   [[ ! -x ${file} ]] || installed=$(go version -m -- "${file}")
   if [[ ${installed} != *$'\tmod\t'"$1"$'\t'"$2"$'\t'* ]]; then
     GOBIN=${tools}/bin GOPATH=${tools}/go GOFLAGS='-modcacherw -trimpath' go install "$1${3:-}@$2"
@@ -49,14 +51,14 @@ install_go_program() {
 
 install_action_validator() {
   local into=${tools}/npm wanted=${action_validator_version}
-  type -P npm || die 'npm is not installed: install Node.js 20 or later (https://nodejs.org)'
+  type -P npm || die 'install Node.js 20 or later, with npm (https://nodejs.org)'
   if ! grep -qs "\"version\": \"${wanted}\"" "${into}/node_modules/@action-validator/cli/package.json"; then
     npm install --silent --no-audit --no-fund --ignore-scripts --no-package-lock --prefix "${into}" \
       "@action-validator/core@${wanted}" "@action-validator/cli@${wanted}"
   fi
 }
 
-# Compares one event from the binary with one through entrypoint.sh, which also finds and verifies the binary.
+# Measures how much time entrypoint.sh adds by finding and verifying the program, with the release files.
 measure_entrypoint() {
   local url key action=${work}/action direct wrapped
   mkdir -p -- "${action}"
@@ -66,11 +68,11 @@ measure_entrypoint() {
   key=$(sed -n 's/^api key //p' "${work}/sandbox.out")
   local event=(env -i "PATH=${PATH}" "INPUT_API_URL=${url}" "INPUT_API_KEY=${key}" INPUT_PRODUCT_NAME=shop
     INPUT_VERSION=1.4.2 INPUT_ENVIRONMENT=staging INPUT_STATUS=auto)
-  direct=$(timed "${event[@]}" "${action}/versioner-${musl}")
-  wrapped=$(timed "${event[@]}" sh "${action}/entrypoint.sh")
+  direct=$(time_runs "${event[@]}" "${action}/versioner-${musl}")
+  wrapped=$(time_runs "${event[@]}" sh "${action}/entrypoint.sh")
   stop_sandbox
   awk -v events="${events}" -v direct="${direct}" -v wrapped="${wrapped}" 'BEGIN {
-    printf "one event from the binary: %.1f ms; through entrypoint.sh: %.1f ms\n",
+    printf "one event: %.1f ms without entrypoint.sh, %.1f ms with it\n",
       direct / 1000 / events, wrapped / 1000 / events
   }'
 }

@@ -1,33 +1,35 @@
 #!/usr/bin/env bash
-# What the check needs beside cargo and git, installed where it is missing. Sourced by `run`.
+# Installs what the checks need in addition to cargo and git. Sourced by `run`.
+#
+# The programs that the tests call are installed by tests/run.sh.
 
-# shellcheck disable=SC2034,SC2154 # `run` and its other parts set and use what is not set or used here.
+# shellcheck disable=SC2034,SC2154 # Variables are shared with `run` and the other files that it sources.
 set -Eeuo pipefail
 
 readonly cargo_deny_version=0.20.2
 readonly musl=x86_64-unknown-linux-musl
 
-# What `build_static` builds for, and with.
+# The target and the flags of `build_static`.
 static_target=${musl}
 static_rustflags=''
 
 install_toolchain() {
-  [[ ${OSTYPE} == linux* && ${HOSTTYPE} == x86_64 ]] || die 'this check runs on Linux on x86-64'
+  [[ ${OSTYPE} == linux* && ${HOSTTYPE} == x86_64 ]] || die 'this check runs on Linux on x86-64 only'
   install_packages
   cargo clippy --version || rustup component add clippy
   cargo fmt --version || rustup component add rustfmt
   install_target
   install_linters
   rustc --version
-  # All of Cargo.lock, for whatever system: cargo-deny looks at it offline.
+  # Fetches the crates of all platforms: cargo-deny checks all of Cargo.lock offline.
   cargo fetch --locked
 }
 
 install_packages() {
   local need missing=()
-  # PROGRAM:PACKAGE. The program `time`, not the shell's word: hence `type -P`.
-  for need in busybox:busybox curl:curl dash:dash musl-gcc:musl-tools qemu-aarch64-static:qemu-user-static \
-    readelf:binutils rsync:rsync script:bsdutils shasum:perl strace:strace time:time wget:wget; do
+  # PROGRAM:PACKAGE. `type -P` finds the program `time`, not the shell keyword.
+  for need in curl:curl musl-gcc:musl-tools qemu-aarch64-static:qemu-user-static readelf:binutils rsync:rsync \
+    script:bsdutils time:time; do
     type -P "${need%:*}" || missing+=("${need#*:}")
   done
   python3 -c 'import ensurepip' || missing+=(python3-venv)
@@ -42,12 +44,12 @@ install_target() {
   if ! rustup target add "${musl}"; then
     static_target=x86_64-unknown-linux-gnu
     static_rustflags='-C target-feature=+crt-static'
-    note "WARNING: the target ${musl} could not be added: what is shipped is NOT what is tested." \
-      "${static_target} is linked statically instead."
+    note "WARNING: cannot add the target ${musl}: the tested binary is a static build for ${static_target}," \
+      'NOT the one that is released.'
   fi
 }
 
-# The linters for shell scripts, in an environment of their own.
+# Installs the linters into a virtual environment.
 install_linters() {
   local venv=${tools}/venv
   if ! cmp --silent -- .ci/requirements.txt "${venv}/requirements.txt"; then
@@ -58,7 +60,7 @@ install_linters() {
   fi
 }
 
-# Unoptimised: it is built in half the time, and checks in three seconds.
+# A debug build takes half the time, and the check then still takes only three seconds.
 install_cargo_deny() {
   local installed=''
   [[ ! -x ${tools}/bin/cargo-deny ]] || installed=$("${tools}/bin/cargo-deny" --version)

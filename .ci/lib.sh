@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# How steps are run, timed and counted, and how a run ends. Sourced by `run`.
+# Runs and times steps, counts tests, and ends the run. Sourced by `run`.
 
-# shellcheck disable=SC2154 # `run` and its other parts set what is not set here.
+# shellcheck disable=SC2154 # `run` and the other files that it sources set these variables.
 set -Eeuo pipefail
 
 step_names=()
 step_seconds=()
 notes=()
-current='before the first step'
-reason='interrupted'
+current_step='before the first step'
+failure_reason='interrupted'
 finished=no
 sandbox_pid=''
 mirror_pid=''
@@ -16,11 +16,11 @@ mirror_pid=''
 trap 'on_error "$?" "${BASH_COMMAND}" "${BASH_SOURCE[0]}" "${LINENO}"' ERR
 trap on_exit EXIT
 
-# Called for a command that fails outside a condition; the shell then ends. What a subshell sets is lost,
-# but its parent fails in turn.
+# Runs when a command fails outside a condition, before the shell exits. A subshell cannot set variables of its parent,
+# but the parent then fails too and sets them.
 on_error() {
   local status=$1 command=$2 file=$3 line=$4
-  reason="exit status ${status} from: ${command%%$'\n'*} (${file#"${root}/"}, line ${line})"
+  failure_reason="exit status ${status} from: ${command%%$'\n'*} (${file#"${root}/"}, line ${line})"
 }
 
 on_exit() {
@@ -28,18 +28,18 @@ on_exit() {
   stop_sandbox
   [[ -z ${mirror_pid} ]] || kill -- "${mirror_pid}" 2>/dev/null || true
   if [[ ${finished} != yes ]]; then
-    printf '\nFAILED in step "%s": %s\n' "${current}" "${reason}"
+    printf '\nFAILED in step "%s": %s\n' "${current_step}" "${failure_reason}"
     exit "$((status == 0 ? 1 : status))"
   fi
 }
 
-# die REASON…: ends the run.
+# die REASON…: fails the run.
 die() {
-  reason=$*
+  failure_reason=$*
   exit 1
 }
 
-# note TEXT…: something that nobody may overlook. It is said now, and again at the end.
+# note TEXT…: prints the text now and again at the end, where it cannot be overlooked.
 note() {
   notes+=("$*")
   printf '%s\n' "$*"
@@ -48,22 +48,22 @@ note() {
 # step NAME COMMAND…
 step() {
   local started=${SECONDS}
-  current=$1
+  current_step=$1
   shift
-  printf '\n=== %s ===\n' "${current}"
+  printf '\n=== %s ===\n' "${current_step}"
   "$@"
-  step_names+=("${current}")
+  step_names+=("${current_step}")
   step_seconds+=("$((SECONDS - started))")
 }
 
-# counted COMMAND…: runs tests, and keeps their results for the count at the end.
-counted() {
+# run_tests COMMAND…: runs a test command and logs its output for the count at the end.
+run_tests() {
   "$@" 2>&1 | tee -a -- "${work}/tests.log" || die "exit status $? from: $*"
 }
 
-# readme_block HEADING FILE: writes the first ```sh block under the README's `## HEADING` to FILE.
+# readme_block HEADING FILE: writes the first ```sh block of the README's section `## HEADING` to FILE.
 readme_block() {
-  [[ -f README.md ]] || die 'there is no README.md'
+  [[ -f README.md ]] || die 'README.md is missing'
   awk -v heading="## $1" '
     /^(```|~~~)/ && fenced { if (wanted) exit; fenced = 0; next }
     /^(```|~~~)/ { fenced = 1; wanted = inside && /^```sh[[:space:]]*$/; next }
@@ -82,15 +82,15 @@ stop_sandbox() {
   fi
 }
 
-# The table of durations, what must not be overlooked, and the closing line.
+# Prints the durations, the notes, and the closing line.
 finish() {
   local index passed failed ignored
-  current='Counting'
+  current_step='Counting'
   printf '\n=== Durations ===\n'
   for index in "${!step_names[@]}"; do
     printf '%5d s  %s\n' "${step_seconds[index]}" "${step_names[index]}"
   done
-  printf '%5d s  all\n' "${SECONDS}"
+  printf '%5d s  total\n' "${SECONDS}"
   ((${#notes[@]} == 0)) || printf '\n%s\n' "${notes[@]}"
 
   awk '
@@ -98,9 +98,9 @@ finish() {
     END { print passed + 0, failed + 0, ignored + 0 }
   ' "${work}/tests.log" >"${work}/count"
   read -r passed failed ignored <"${work}/count"
-  ((passed > 0)) || die 'no test was run'
+  ((passed > 0)) || die 'no test ran'
   ((failed == 0)) || die "${failed} tests failed"
-  ((ignored == 0)) || die "${ignored} tests were ignored: a test runs, or is deleted"
+  ((ignored == 0)) || die "${ignored} tests were ignored: run them or delete them"
   finished=yes
   printf '\n%d passed, %d failed\n' "${passed}" "${failed}"
 }

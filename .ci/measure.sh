@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What the program takes: time, memory, and what a wait costs. Printed, not asserted: this machine may be busy.
+# Measures time, memory, and the CPU time of a wait. Prints the results without a limit, as this machine may be busy.
 # Sourced by `run`.
 
-# shellcheck disable=SC2034,SC2154 # `run` and its other parts set and use what is not set or used here.
+# shellcheck disable=SC2034,SC2154 # Variables are shared with `run` and the other files that it sources.
 set -Eeuo pipefail
 
 readonly events=50
@@ -20,35 +20,36 @@ measure() {
   stop_sandbox
 }
 
-# One event a process, beside curl with the same request: a ratio says the same on any machine.
+# Times one event per process, and curl with the same request. Unlike the times, their ratio can be compared across
+# machines.
 measure_events() {
-  local ours curls memory
+  local ours curl memory
   local request=(curl --silent --output "${work}/measured.out" --header "Authorization: Bearer $2"
     --header 'Content-Type: application/json'
     --data '{"product_name":"shop","version":"1.4.2","environment_name":"staging","status":"completed"}'
     "$1/deployment-events/")
-  ours=$(timed "${call[@]}" staging)
-  curls=$(timed "${request[@]}")
-  awk -v events="${events}" -v ours="${ours}" -v curls="${curls}" 'BEGIN {
-    printf "%d events, a process each: %.1f ms each; with curl %.1f ms; ratio %.2f\n",
-      events, ours / 1000 / events, curls / 1000 / events, ours / curls
+  ours=$(time_runs "${call[@]}" staging)
+  curl=$(time_runs "${request[@]}")
+  awk -v events="${events}" -v ours="${ours}" -v curl="${curl}" 'BEGIN {
+    printf "%d events, one process each: %.1f ms per event; curl: %.1f ms; ratio %.2f\n",
+      events, ours / 1000 / events, curl / 1000 / events, ours / curl
   }'
   memory=$(peak_memory "${call[@]}" staging)
   printf 'peak memory of an event: %s KiB\n' "${memory}"
 }
 
-# What waiting for a freeze costs: the process must sleep.
+# Measures the CPU time of a wait, during which the process must sleep.
 measure_wait() {
   local rule used
   rule=$(printf '{"kind":"window","name":"freeze","environment":"production","ends_in_seconds":%d}' "${wait_seconds}")
   curl --silent --output "${work}/measured.out" --data "${rule}" --header 'Content-Type: application/json' \
     "$1/_sandbox/rules"
-  used=$(cpu "${call[@]}" production --status started --on-block wait)
+  used=$(cpu_time "${call[@]}" production --status started --on-block wait)
   printf 'a wait of %d s: %s ms of CPU\n' "${wait_seconds}" "${used}"
 }
 
-# timed COMMAND…: microseconds for as many runs as there are events.
-timed() {
+# time_runs COMMAND…: prints the microseconds that `events` runs take.
+time_runs() {
   local index started ended
   started=$(microseconds)
   for ((index = 0; index < events; index++)); do
@@ -58,7 +59,7 @@ timed() {
   printf '%d' "$((ended - started))"
 }
 
-# peak_memory COMMAND…: in KiB.
+# peak_memory COMMAND…: prints KiB.
 peak_memory() {
   local time
   time=$(type -P time)
@@ -66,8 +67,8 @@ peak_memory() {
   cat -- "${work}/memory"
 }
 
-# cpu COMMAND…: milliseconds, user and system, of a command that must succeed.
-cpu() {
+# cpu_time COMMAND…: prints the milliseconds of user and system time. The command must succeed.
+cpu_time() {
   python3 -c '
 import resource, subprocess, sys
 def used():
@@ -78,10 +79,10 @@ subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
 print("%.1f" % (used() - before))' "$@"
 }
 
-# As the tests have built it.
+# Starts the sandbox that the tests have built.
 start_sandbox() {
   local tries
-  # What an earlier one said must not be taken for its word.
+  # The loop below must not read the output of an earlier sandbox.
   rm -f -- "${work}/sandbox.out"
   "${CARGO_TARGET_DIR}/debug/versioner-sandbox" >"${work}/sandbox.out" 2>&1 &
   sandbox_pid=$!

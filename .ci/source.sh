@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Steps that look at the sources. Sourced by `run`.
+# Checks of the source code. Sourced by `run`.
 
-# shellcheck disable=SC2154 # `run` and its other parts set what is not set here.
+# shellcheck disable=SC2154 # `run` and the other files that it sources set these variables.
 set -Eeuo pipefail
 
 check_format() {
@@ -20,14 +20,14 @@ check_shell() {
   local scripts
   list_shell_scripts >"${work}/shell-scripts"
   mapfile -d '' -t scripts <"${work}/shell-scripts"
-  ((${#scripts[@]} > 0)) || die 'no shell script was found, not even .ci/run'
+  ((${#scripts[@]} > 0)) || die 'found no shell script, not even .ci/run'
   printf '%s\n' "${scripts[@]}"
   "${tools}/venv/bin/shellcheck" --enable=all --external-sources --source-path=SCRIPTDIR -- "${scripts[@]}"
-  # Its style stands in .editorconfig.
+  # Reads its style from .editorconfig.
   "${tools}/venv/bin/shfmt" --diff -- "${scripts[@]}"
 }
 
-# Every shell script that git tracks or would: by its name, or by its first line.
+# Prints every shell script that git tracks or could add, recognized by its name or its first line.
 list_shell_scripts() {
   local file first
   git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
@@ -43,40 +43,40 @@ list_shell_scripts() {
 check_hygiene() {
   local paths
   paths=$(machine_paths)
-  forbid 'a test that is left out, or a macro that must not stay' '#!?\[(cfg_attr\(.*)?ignore\b|\b(todo|dbg)!' '*.rs'
-  forbid 'a path of this machine' "${paths}" .
+  forbid 'ignored tests and leftover macros' '#!?\[(cfg_attr\(.*)?ignore\b|\b(todo|dbg)!' '*.rs'
+  forbid 'paths of this machine' "${paths}" .
 }
 
-# forbid WHAT PATTERN PATHSPEC…: no file that git tracks or would may match.
+# forbid WHAT PATTERN PATHSPEC…: fails if a file that git tracks or could add matches.
 forbid() {
   local what=$1 pattern=$2 status=0
   shift 2
   git grep --untracked -nIE -e "${pattern}" -- "$@" || status=$?
   case ${status} in
-    0) die "${what}: see above" ;;
-    1) printf 'nowhere: %s\n' "${what}" ;;
+    0) die "found ${what}: see above" ;;
+    1) printf 'found no %s\n' "${what}" ;;
     *) die "git grep failed with status ${status}" ;;
   esac
 }
 
-# A pattern for the checkout, and for the folder that it lies in unless that is everybody's.
+# Prints a pattern for the path of the checkout, and of its parent directory unless that is a common one.
 machine_paths() {
   local parent paths
-  paths=$(quoted "${root}")
+  paths=$(escape_regex "${root}")
   parent=$(dirname -- "${root}")
   case ${parent} in
     / | /home | /opt | /root | /srv | /tmp | /usr/src | /var/tmp) ;;
-    *) paths+="|$(quoted "${parent}")" ;;
+    *) paths+="|$(escape_regex "${parent}")" ;;
   esac
   printf '(^|[^[:alnum:]._/-])(%s)($|[^[:alnum:]_-])' "${paths}"
 }
 
-# The text as a regular expression that matches nothing else.
-quoted() {
+# escape_regex TEXT: prints a regular expression that matches exactly this text.
+escape_regex() {
   printf '%s' "$1" | sed 's/[][\.*^$+?(){}|]/\\&/g'
 }
 
-# Every snapshot is one that a test of `run_readme_tests` compared.
+# Fails if there is a snapshot that no test of `run_readme_tests` compared.
 check_snapshots() {
   local used=${INSTA_SNAPSHOT_REFERENCES_FILE} all=${work}/snapshots unused count
   touch -- "${used}"
@@ -91,9 +91,9 @@ check_snapshots() {
 check_dependencies() {
   install_cargo_deny
   cargo deny --offline check --hide-inclusion-graph licenses bans sources
-  local skipped='SKIPPED: cargo deny check advisories: it needs a network that reaches the advisory database'
+  local skipped='SKIPPED: cargo deny check advisories: needs network access to the advisory database'
   if grep -qsE 'cargo[- ]deny|advisories' .github/workflows/*; then
-    skipped+='; a workflow in .github/workflows does it'
+    skipped+='; a workflow in .github/workflows runs it'
   fi
   note "${skipped}"
 }

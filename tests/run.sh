@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
 # Runs the tests: `tests/run.sh [ARGUMENT…]`, where the arguments are those of `cargo test`.
 #
-# First it installs the programs that the tests call and that this machine lacks: on Debian and Ubuntu, as root or with a
-# sudo that needs no password. Tests whose programs are still missing are not run, but listed and counted at the end.
-# It works with bash 3.2, the one that macOS has.
+# First installs the programs that the tests call and this machine lacks: on Debian and Ubuntu, as root or with a sudo
+# that needs no password. Skips the tests whose programs are still missing, and lists and counts them at the end.
+# Must work with bash 3.2, the version that macOS has.
 
 set -Eeuo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-# PROGRAM|PACKAGES|TESTS: its packages on Debian, and parts of the names of the tests that need it. All need a C compiler.
+# PROGRAM|PACKAGES|TESTS: the program's Debian packages, and parts of the names of the tests that need it. All tests need
+# the C compiler, which comes first.
 readonly needs=(
   'cc|gcc libc6-dev|'
-  'busybox|busybox|entrypoint:: fetching::'
-  'curl|curl|fetching::'
-  'dash|dash|entrypoint:: fetching::'
+  'busybox|busybox|entrypoint:: download::'
+  'curl|curl|download::'
+  'dash|dash|entrypoint:: download::'
   'shasum|perl|entrypoint::shasum'
   'strace|strace|tls::strace'
-  'wget|wget|fetching::'
+  'wget|wget|download::'
 )
 
 missing=()
@@ -63,7 +64,7 @@ run() {
   "$@" | tee -a -- "${scratch}/log" || status=$?
 }
 
-# tests/it and some modules of tests/action need Linux, such as its /proc. These modules are not even compiled elsewhere.
+# tests/it and some modules of tests/action need Linux, for example its /proc. Elsewhere these modules are not compiled.
 run_on_macos() {
   local modules module files=() count
   run cargo test --locked --workspace --exclude versioner-action
@@ -137,13 +138,13 @@ install_packages() {
   done
 }
 
-# list_tests COMMAND…: the names of all tests that the command would run.
+# list_tests COMMAND…: writes the names of all tests that the command would run to the file `names`.
 list_tests() {
-  "$@" --list >"${scratch}/list" 2>"${scratch}/list-errors" || fail "cannot list the tests: $(<"${scratch}/list-errors")"
+  "$@" --list >"${scratch}/list" 2>"${scratch}/errors" || fail "cannot list the tests: $(<"${scratch}/errors")"
   sed -n 's/: test$//p' "${scratch}/list" >"${scratch}/names"
 }
 
-# Every part of a name in `needs` stands for a test: one that was renamed would no longer be skipped.
+# Fails if a part of a name in `needs` matches no test: a renamed test would no longer be skipped.
 check_needs() {
   local need part
   ((${#missing[@]} > 0)) || sed -n 's/^test \(.*\) \.\.\. .*/\1/p' "${scratch}/log" >"${scratch}/names"
