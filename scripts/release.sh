@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes the files of a release, for every target: the binary and a list of what is in it, and the SHA-256 of each file.
+# Builds the files of a release: for each target the binary and its software bill of materials, and SHA-256 checksums.
 #
 #     scripts/release.sh [--any-rust] DIRECTORY
 #
-# The same commit gives the same bytes, on whatever machine and in whatever directory, with the versions named below:
-# nothing but Rust, its own linker, Zig as C compiler, and what Cargo.lock names takes part. Another Rust makes other
-# bytes: it is an error, unless --any-rust is given. It runs on Linux, and wants rustup, git and Python's venv. Tools are
-# kept in target/release-tools, or in RELEASE_TOOLS.
+# Builds are reproducible: the same commit gives the same bytes on every machine and in every directory. The build uses
+# only one version of Rust with its own linker, one version of Zig as the C compiler, and the crates in Cargo.lock.
+# Another version of Rust gives other bytes, so it is an error unless --any-rust is given.
+#
+# Runs on Linux and needs rustup, git and Python's venv. Keeps tools in target/release-tools, or in RELEASE_TOOLS.
 
 set -Eeuo pipefail
 shopt -s inherit_errexit
@@ -27,8 +28,8 @@ main() {
     shift
   fi
   (($# == 1)) && [[ $1 != -* && -n $1 ]] || fail 'usage: scripts/release.sh [--any-rust] DIRECTORY'
-  out=$(prepared "$1")
-  tools=$(prepared_tools)
+  out=$(create_empty "$1")
+  tools=$(create_tools)
   cd -- "${root}"
   check_rust "${any_rust}"
   install_zig
@@ -37,7 +38,7 @@ main() {
   local target
   for target in "${targets[@]}"; do
     install -m 755 -- "${build}/${target}/release/versioner" "${out}/versioner-${target}"
-    list_parts "${target}" "${out}/versioner-${target}.cdx.json"
+    write_sbom "${target}" "${out}/versioner-${target}.cdx.json"
   done
   cd -- "${out}"
   sha256sum -- versioner-* >checksums.txt
@@ -45,7 +46,7 @@ main() {
   write_component "${out}/versioner.yml"
 }
 
-# write_component FILE: the GitLab component, with the SHA-256s that it verifies the program by.
+# write_component FILE: writes the GitLab component with the checksums that it verifies the program with.
 write_component() {
   local target name sum
   cp -- "${root}/templates/versioner.yml" "$1"
@@ -53,7 +54,7 @@ write_component() {
     name=sha256_${target%%-*}
     sum=$(sha256sum <"versioner-${target}")
     sed -i "/^    ${name}:/,/^      default:/ s/default: ''/default: '${sum%% *}'/" -- "$1"
-    grep -q "default: '${sum%% *}'" -- "$1" || fail "templates/versioner.yml has no input ${name} to fill in"
+    grep -q "default: '${sum%% *}'" -- "$1" || fail "templates/versioner.yml has no input ${name}"
   done
 }
 
@@ -62,21 +63,21 @@ fail() {
   exit 1
 }
 
-say() {
-  printf 'release: %s\n' "$*" >&2
+warn() {
+  printf 'release: warning: %s\n' "$*" >&2
 }
 
-# prepared DIRECTORY: its full path; it exists, and is empty.
-prepared() {
+# create_empty DIRECTORY: creates the directory and prints its absolute path. Fails if it is not empty.
+create_empty() {
   mkdir -p -- "$1"
   local found
   found=$(find "$1/" -mindepth 1 -print -quit)
-  [[ -z ${found} ]] || fail "$1 is not empty: give a new directory, so that nothing old is released"
+  [[ -z ${found} ]] || fail "$1 is not empty: use a new directory, to not release old files"
   cd -- "$1"
   pwd -P
 }
 
-prepared_tools() {
+create_tools() {
   mkdir -p -- "${tools}"
   cd -- "${tools}"
   pwd -P
@@ -86,9 +87,9 @@ check_rust() {
   local found
   found=$(rustc --version)
   if [[ ${found} != "rustc ${rust_version} "* ]]; then
-    [[ $1 == yes ]] || fail "this is ${found}, and releases are made with ${rust_version}: set" \
-      "RUSTUP_TOOLCHAIN=${rust_version}, or give --any-rust for files that differ from the published ones"
-    say "warning: ${found} instead of ${rust_version}: these files differ from the published ones"
+    [[ $1 == yes ]] || fail "this is ${found}, but releases are built with ${rust_version}: set" \
+      "RUSTUP_TOOLCHAIN=${rust_version}, or use --any-rust to build files that differ from the published ones"
+    warn "this is ${found}, but releases are built with ${rust_version}: the files differ from the published ones"
   fi
   rustup --quiet target add "${targets[@]}"
 }
@@ -108,7 +109,8 @@ install_zig() {
   done
 }
 
-# write_tool NAME ARGUMENTS: a program that calls Zig so. Rust's name for the target, which Zig does not know, is dropped.
+# write_tool NAME ARGUMENTS: writes a program that runs Zig with these arguments. The program drops Rust's --target, as Zig
+# has other names for targets.
 write_tool() {
   cat >"${tools}/$1" <<END
 #!/usr/bin/env bash
@@ -121,7 +123,7 @@ END
   chmod 755 -- "${tools}/$1"
 }
 
-# Unoptimised: it is built in half the time, and used for a second.
+# A debug build takes half the time, and the program runs for only a second.
 install_cyclonedx() {
   local installed=''
   [[ ! -x ${tools}/bin/cargo-cyclonedx ]] || installed=$("${tools}/bin/cargo-cyclonedx" cyclonedx --version)
@@ -132,7 +134,7 @@ install_cyclonedx() {
   fi
 }
 
-# All targets in one go, with nothing that this machine happens to set, and no network.
+# Builds all targets at once, offline and in an environment without other settings of this machine.
 build_all() {
   cargo fetch --quiet --locked
   local cargo_home=${CARGO_HOME:-${HOME}/.cargo} name target upper
@@ -140,8 +142,9 @@ build_all() {
   for name in PATH HOME CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN TMPDIR; do
     [[ -z ${!name:-} ]] || settings+=("${name}=${!name}")
   done
-  # Where things lie on this machine is told to nobody. (\x1f stands between flags.)
-  settings+=("CARGO_ENCODED_RUSTFLAGS=--remap-path-prefix=${cargo_home}=/cargo"$'\x1f'"--remap-path-prefix=${root}=/versioner")
+  # Keeps the paths of this machine out of the binary. (\x1f separates flags.)
+  local remap="--remap-path-prefix=${cargo_home}=/cargo"$'\x1f'"--remap-path-prefix=${root}=/versioner"
+  settings+=("CARGO_ENCODED_RUSTFLAGS=${remap}")
   local arguments=()
   for target in "${targets[@]}"; do
     arguments+=(--target "${target}")
@@ -153,9 +156,9 @@ build_all() {
   env --ignore-environment -- "${settings[@]}" cargo build --release --frozen --bin versioner "${arguments[@]}"
 }
 
-# list_parts TARGET FILE: the software bill of materials, in CycloneDX's JSON. Made in a copy, since the tool writes beside
-# each Cargo.toml. With a fixed time, the commit's, it draws no serial number.
-list_parts() {
+# write_sbom TARGET FILE: writes the software bill of materials as CycloneDX JSON. The tool writes a file next to each
+# Cargo.toml, so it runs in a copy. With a fixed time, that of the commit, it adds no random serial number.
+write_sbom() {
   local copy epoch
   epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
   copy=$(mktemp -d)

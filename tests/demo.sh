@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the program, starts the sandbox, and shows in a few scenes what a person would see on GitHub.
+# Builds the program and the demo, then runs the demo, which shows what users see on GitHub.
 set -eu
 
 cd "$(dirname "$0")/.."
