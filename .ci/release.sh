@@ -9,7 +9,7 @@ readonly aarch64=aarch64-unknown-linux-musl
 
 # Tests that cannot pass under the emulator, with the reason. TEST: REASON.
 emulator_limits=(
-  'jenkins_signals_all_and_ignores_two_signals_from_the_start: the emulator handles all signals, so the program cannot see which ones were ignored'
+  'jenkins_sigterm_reports_aborted_while_sigint_and_sighup_stay_ignored: the emulator handles all signals, so the program cannot see which ones were ignored'
 )
 
 # Builds here, then in a copy with a longer path, another Cargo home and variables that must have no effect.

@@ -13,9 +13,9 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 # the C compiler, which comes first.
 readonly needs=(
   'cc|gcc libc6-dev|'
-  'busybox|busybox|entrypoint:: download::'
-  'curl|curl|download::'
-  'dash|dash|entrypoint:: download::'
+  'busybox|busybox|entrypoint:: download:: environment::'
+  'curl|curl|download:: environment::'
+  'dash|dash|entrypoint:: download:: environment::'
   'shasum|perl|entrypoint::shasum'
   'strace|strace|tls::strace'
   'wget|wget|download::'
