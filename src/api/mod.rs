@@ -6,6 +6,7 @@
 mod backoff;
 mod classify;
 pub mod config;
+mod dns;
 mod error;
 mod http;
 mod proxy;
@@ -23,6 +24,7 @@ use crate::model::verdict::{Unavailable, UnavailableCause, Verdict};
 use crate::text::{Foreign, clean_url};
 use backoff::{Next, Pauses};
 use classify::{Meaning, classify};
+use dns::SystemResolver;
 use http::{BodyState, HttpResult, Reply, exchange};
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
@@ -113,6 +115,7 @@ impl Client {
             // Shorter than a request may take: a connection that was never made is told apart from a missing reply.
             .connect_timeout(config.request_timeout.mul_f64(0.9))
             .no_proxy()
+            .dns_resolver(std::sync::Arc::new(SystemResolver))
             .redirect(redirect::Policy::none());
         let proxy_name = proxy.as_ref().map(|proxy| proxy.name.clone());
         if let Some(proxy) = proxy {

@@ -171,3 +171,38 @@ fn loopback_and_no_proxy_hosts_bypass_the_proxy() {
     assert_eq!(no_proxy.code, 1);
     assert!(received.lock().unwrap().is_empty());
 }
+
+/// Runs the call under limits of `prlimit`, as a user without any other processes: root is not limited.
+#[cfg(target_os = "linux")]
+fn run_with_limits(call: &Versioner, limits: &str) -> std::process::Output {
+    let plain = call.command();
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid=4711", "--regid=4711", "--clear-groups", "prlimit", limits, "--"]).arg(plain.get_program());
+    command.args(plain.get_args()).env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/bin:/bin").current_dir("/").output().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn process_limit_is_an_error_and_no_crash() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can become a user whose processes are none but these.
+        return;
+    }
+    let sandbox = Sandbox::start();
+    let url = sandbox.url().replace("127.0.0.1", "localhost");
+    let call = Versioner::deployment(&sandbox, "success").env("VERSIONER_API_URL", &url).args(["--retries", "0"]);
+    let output = run_with_limits(&call, "--nproc=1");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{:?} {stderr}", output.status);
+    for limit in ["--nproc=1", "--nproc=2", "--nproc=3"] {
+        let sandbox = Sandbox::start();
+        let call = Versioner::wrap(&sandbox, ["/bin/true"]).env("VERSIONER_SPOOL_DIR", "off");
+        let output = run_with_limits(&call, limit);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 1 | 126)), "{limit}: {:?} {stderr}", output.status);
+        assert!(!stderr.contains("bug in versioner"), "{limit}: {stderr}");
+        assert!(code == Some(0) || stderr.contains("error"), "{limit}: {code:?} {stderr}");
+    }
+}

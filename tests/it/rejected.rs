@@ -189,3 +189,24 @@ fn blocked_build_message_says_build() {
         run.stderr
     );
 }
+
+#[test]
+fn reported_failure_fails_the_step_whether_or_not_the_api_took_it() {
+    let cases: [(Reply, &str, i32); 7] = [
+        (Reply::behave(), "true", 1),
+        (Reply::behave(), "false", 1),
+        (Reply::status(503).times(9), "true", 1),
+        (Reply::status(503).times(9), "false", 1),
+        (Reply::status(401), "false", 1),
+        (Reply::status(401), "true", 4),
+        (Reply::status(423), "false", 5),
+    ];
+    for (reply, fail_on_api_error, code) in cases {
+        let sandbox = Sandbox::start();
+        sandbox.script([reply.clone()]);
+        let call = Versioner::github(&sandbox, "failure")
+            .envs(&[("INPUT_FAIL_ON_API_ERROR", fail_on_api_error), ("INPUT_RETRIES", "0")]);
+        let run = call.run();
+        assert_eq!(run.code, code, "{reply:?}, {fail_on_api_error}: {}", run.all());
+    }
+}
