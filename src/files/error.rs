@@ -70,7 +70,7 @@ pub enum UnusableRecord {
     UnexpectedContent,
 }
 
-/// `path` as it is shown to people.
+/// `path` for messages.
 pub(super) fn shown(path: &Path) -> Foreign {
     Foreign::new(path.to_string_lossy())
 }

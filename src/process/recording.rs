@@ -1,13 +1,13 @@
-//! For tests: a program of a CI system that writes down how it is called.
+//! For tests: a helper program that records how it is called.
 
 use crate::env::Env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Makes the shell script `text` a program `name` in `directory`.
+/// Creates the program `name` in `directory` with the shell script `text`.
 ///
-/// Another process copies it: a file that this one has open for writing could not be executed for as long as a test beside
-/// this one, which forks at that moment, holds it open too.
+/// Another process writes the file. A file that is open for writing cannot be executed, and if a test that runs at the same time
+/// forked while we had it open, that child would hold it open as well.
 pub fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
     let (source, program) = (directory.join("source"), directory.join(name));
     std::fs::write(&source, text).unwrap();
@@ -16,16 +16,16 @@ pub fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
     program
 }
 
-/// A directory with such a program.
+/// A program that records its calls, in a directory of its own.
 pub struct Recorder {
     dir: tempfile::TempDir,
 }
 
 impl Recorder {
-    /// A program of this name that ends with `code`.
+    /// A program of this name that exits with `code`.
     pub fn new(name: &str, code: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // Each call writes files of its own, each argument ended by a byte that none can hold.
+        // Each call writes its own files. A NUL byte ends each argument, because no argument can contain one.
         let script = format!(
             "#!/bin/sh\nout=$(mktemp \"{0}/call.XXXXXX\")\nprintf '%s\\0' \"$@\" > \"$out\"\n\
              cat > \"{0}/input.${{out##*.}}\"\nexit {code}\n",
@@ -35,18 +35,18 @@ impl Recorder {
         Self { dir }
     }
 
-    /// An environment in which the program is found.
+    /// An environment with the program on its PATH.
     pub fn env(&self) -> Env {
         [("PATH", format!("{}:/usr/bin:/bin", self.dir.path().display()))].into_iter().collect()
     }
 
-    /// The arguments of all calls since the last time, in no order that means anything.
+    /// The arguments of all calls since the last time, in no particular order.
     pub fn calls(&self) -> Vec<Vec<String>> {
         let calls = self.take("call.").into_iter();
         calls.map(|text| text.split_terminator('\0').map(str::to_owned).collect()).collect()
     }
 
-    /// What all calls since the last time were given to read, if anything.
+    /// The input of all calls since the last time that had any.
     pub fn inputs(&self) -> Vec<String> {
         self.take("input.").into_iter().filter(|text| !text.is_empty()).collect()
     }

@@ -56,6 +56,9 @@ pub enum StartError {
         /// What the system says.
         cause: Foreign,
     },
+    /// The second process that runs the command could not be started, or was killed.
+    #[error("the process that supervises the command could not be started: {0}")]
+    Supervisor(Foreign),
     /// Anything else, for example a file that is no program.
     #[error(
         "{} could not be started: {cause}. Check that it is a program for this system; a script needs #! in its first line.",
@@ -81,12 +84,17 @@ impl StartError {
         }
     }
 
+    pub(super) fn supervisor(error: &io::Error) -> Self {
+        Self::Supervisor(error.to_string().into())
+    }
+
     /// What a shell would exit with: 127 if there is no such program, 126 if it cannot be executed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoCommand | Self::NotFound { .. } => 127,
-            Self::NotExecutable { .. } | Self::TooLong { .. } | Self::NoResources { .. } | Self::Other { .. } => 126,
+            Self::NotExecutable { .. } | Self::TooLong { .. } | Self::NoResources { .. } => 126,
+            Self::Supervisor(_) | Self::Other { .. } => 126,
         }
     }
 }

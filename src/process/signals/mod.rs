@@ -10,6 +10,8 @@ mod system;
 #[cfg(all(test, unix))]
 pub(super) mod tests;
 
+#[cfg(unix)]
+pub use system::is_blocked;
 pub use system::{Signals, install_handlers};
 
 /// A signal that was received.

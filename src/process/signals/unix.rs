@@ -38,6 +38,12 @@ pub fn install_handlers() {
     }
 }
 
+/// Whether our parent blocked the signal. We do not receive it then.
+#[must_use]
+pub fn is_blocked(number: Number) -> bool {
+    Field::Blocked.read().contains(number.as_raw() as u8)
+}
+
 fn kind(number: Number) -> SignalKind {
     SignalKind::from_raw(number.as_raw())
 }
