@@ -72,12 +72,43 @@ pub async fn supervise() -> i32 {
 
 /// A process with the role `run`.
 struct Job {
-    dir: tempfile::TempDir,
+    dir: JobDir,
     process: Child,
 }
 
-/// Starts a session of its own, without a terminal.
-const PLAIN: &[&str] = &["setsid"];
+/// The directory of a job. Its path is in the environment of the job's processes, which are killed if a test fails.
+struct JobDir(tempfile::TempDir);
+
+impl JobDir {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn processes(&self) -> Vec<String> {
+        let mark = format!("DIR={}", self.path().display());
+        let is_marked = |number: &String| {
+            let environment = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
+        };
+        let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        entries.filter(is_marked).collect()
+    }
+
+    fn kill_processes(&self) {
+        for process in self.processes() {
+            let _ = Command::new("kill").args(["-KILL", &process]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+impl Drop for JobDir {
+    fn drop(&mut self) {
+        self.kill_processes();
+    }
+}
+
+/// Starts a session of its own, without a terminal and whatever signals the tests were started with.
+const PLAIN: &[&str] = &["env", "--default-signal", "setsid"];
 
 impl Job {
     fn start(wrapper: &[&str], script: &str, settings: &[(&str, &str)]) -> Self {
@@ -91,7 +122,7 @@ impl Job {
         let defaults = [("PAYLOAD", "payload"), ("STOP_TIMEOUT", "20000"), ("SCRIPT", script)];
         command.envs(defaults).envs(settings.iter().copied()).env("DIR", dir.path());
         command.env("VERSIONER_API_KEY", "secret").env("INPUT_API_KEY", "secret");
-        Self { process: command.spawn().unwrap(), dir }
+        Self { process: command.spawn().unwrap(), dir: JobDir(dir) }
     }
 
     fn file(&self, name: &str) -> Option<String> {
@@ -115,23 +146,12 @@ impl Job {
         send("-KILL", &format!("-{}", self.process.id()));
     }
 
-    /// The processes of this job, by the mark in their environment.
-    fn processes(&self) -> Vec<String> {
-        let mark = format!("DIR={}", self.dir.path().display());
-        let is_ours = |number: &String| {
-            let environment = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
-        };
-        let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
-        entries.filter(is_ours).collect()
-    }
-
     /// Waits for the end of all processes. Returns the exit code of the first.
-    fn end(mut self) -> (Option<i32>, tempfile::TempDir) {
+    fn end(mut self) -> (Option<i32>, JobDir) {
         let code = self.process.wait().unwrap().code();
         let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.processes().is_empty() {
-            assert!(Instant::now() < deadline, "still running: {:?}", self.processes());
+        while !self.dir.processes().is_empty() {
+            assert!(Instant::now() < deadline, "still running: {:?}", self.dir.processes());
             std::thread::sleep(Duration::from_millis(10));
         }
         (code, self.dir)

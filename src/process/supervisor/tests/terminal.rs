@@ -9,7 +9,8 @@ fn on_terminal(script: &str, then: &str) -> Job {
     let words = [role.get_program()].into_iter().chain(role.get_args()).map(|word| word.to_str().unwrap());
     let words: Vec<String> = words.map(crate::text::quote_shell).collect();
     let line = format!("{}; code=$?; {then}; exit $code", words.join(" "));
-    let mut command = Command::new("script");
+    let mut command = Command::new("env");
+    command.args(["--default-signal", "script"]);
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
     command.envs(role.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -50,8 +51,6 @@ fn command_on_a_terminal_is_stopped_if_only_we_are_killed() {
     send("-KILL", &stat(&stat(&command, PARENT), PARENT));
     assert_eq!(job.wait_for("report"), "payload Stopped(Code(4))");
     // The rest of the group, which the supervisor leaves alone: the shell and its children, a child of the command.
-    for process in job.processes() {
-        let _ = Command::new("kill").args(["-KILL", &process]).stderr(Stdio::null()).status();
-    }
+    job.dir.kill_processes();
     job.end();
 }
