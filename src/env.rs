@@ -38,6 +38,16 @@ impl Env {
         env
     }
 
+    /// The same with further variables.
+    #[must_use]
+    pub fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (name, value) in variables {
+            self.names.push(OsString::from(&name));
+            self.variables.insert(name, value);
+        }
+        self
+    }
+
     /// The value of `name`, unless it is unset, empty or only white space.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

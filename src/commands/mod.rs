@@ -6,6 +6,7 @@ mod check;
 mod finish;
 mod flush;
 mod run;
+mod supervise;
 mod track;
 
 use crate::api::{ApiConfig, Client, ClientError};
@@ -16,8 +17,8 @@ use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
-use crate::process::protect_secrets;
 use crate::process::signals::install_handlers;
+use crate::process::{protect_secrets, supervisor};
 use crate::report::{Outputs, check as words};
 use crate::settings::{self, CommandLine, NoCommand, Plan, Resolved, SettingError, Settings, Subcommand};
 use crate::text::{Redactor, sanitize};
@@ -28,8 +29,11 @@ use std::path::Path;
 pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, directory: &Path) -> u8 {
     protect_secrets();
     install_handlers();
-    let system = System::detect(env);
     let args: Vec<OsString> = args.into_iter().collect();
+    if supervisor::is_requested(&args) {
+        return supervise::run().await;
+    }
+    let system = System::detect(env);
     let redactor = given_keys(&args, env);
     let json = args.iter().any(|arg| arg == "--json");
     let line = match settings::parse(args.iter().cloned()) {

@@ -2,6 +2,7 @@
 //!
 //! Owns: the order of things. Does not own: the child process (`process`), nor sending events (`delivery`).
 
+use super::supervise::Orders;
 use crate::delivery::{Delivered, OpenEntries, Outgoing, SendBudget, Session, deliver};
 use crate::env::Env;
 use crate::model::clock::Clock;
@@ -14,12 +15,13 @@ use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
 use crate::process::signals::{Signals, WRAPPED};
-use crate::process::{CommandEnd, EnvChanges, RunningCommand, Script};
+use crate::process::{CommandEnd, EnvChanges, RunningCommand, Script, Supervisor};
 use crate::report::Outputs;
 use crate::settings::{RunCommand, RunPlan};
 use crate::state::JournalEntry;
 use crate::text::truncate;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use tokio::time::Instant;
@@ -47,10 +49,21 @@ pub(super) async fn run(session: &Session<'_>, env: &Env, plan: &RunPlan) -> u8 
         (RunCommand::Words(words), _) => words.as_slice(),
         (RunCommand::Script(_), script) => script.as_ref().map(Script::words).unwrap_or_default(),
     };
+    // Before anything is sent: what cannot be set up is an error now, not beside a running command.
+    let mut supervisor = match Supervisor::start(env, Vec::new()).await {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            let title = "The command cannot be supervised: no event was sent";
+            session.console.annotate(Level::Error, title, &error.to_string());
+            session.set_outputs(Outputs::default());
+            return Outcome::Misconfigured.exit_code();
+        }
+    };
     let wait = session.settings.wait.never_wait();
-    let wrapped = WrappedRun { session, env, plan, wait, started_at: Clock::system().now() };
+    let body = Payload::new(&plan.event, Clock::system().now()).to_map();
+    let wrapped = WrappedRun { session, env, plan, body, wait, started_at: Clock::system().now() };
     match wrapped.gate(&mut signals).await {
-        Ok(pass) => wrapped.run(pass, words, &mut signals).await,
+        Ok(pass) => wrapped.run(pass, words, &mut supervisor, &mut signals).await,
         Err(code) => code,
     }
 }
@@ -65,6 +78,8 @@ struct WrappedRun<'a> {
     session: &'a Session<'a>,
     env: &'a Env,
     plan: &'a RunPlan,
+    /// The body of the `started` event.
+    body: Map<String, Value>,
     /// The end never waits.
     wait: WaitPolicy,
     started_at: Timestamp,
@@ -121,7 +136,7 @@ impl WrappedRun<'_> {
         let context = session.context(&self.plan.event, true);
         let outgoing = Outgoing {
             context,
-            body: Payload::new(&self.plan.event, Clock::system().now()).to_map(),
+            body: self.body.clone(),
             wait: &session.settings.wait,
             budget: SendBudget::FULL,
             entries: OpenEntries::Unknown,
@@ -173,7 +188,7 @@ impl WrappedRun<'_> {
     }
 
     /// Runs the command and reports its end. Gives the exit code.
-    async fn run(&self, pass: GatePass, words: &[OsString], signals: &mut Signals) -> u8 {
+    async fn run(&self, pass: GatePass, words: &[OsString], supervisor: &mut Supervisor, signals: &mut Signals) -> u8 {
         let session = self.session;
         if let Some(signal) = signals.pending_stop().await {
             let name = session.context(&self.plan.event, true).name();
@@ -185,22 +200,40 @@ impl WrappedRun<'_> {
             return self.end(&delivered, outputs, code);
         }
         let started = Instant::now();
-        match RunningCommand::start(words, &self.env_changes(), self.plan.stop_timeout) {
+        // From here on, the supervisor reports the end if this process is killed.
+        let running = match supervisor.set_payload(self.orders(&pass).payload()) {
+            Ok(()) => supervisor.run(words, &self.env_changes(), self.plan.stop_timeout).await,
+            Err(error) => Err(error),
+        };
+        match running {
             Ok(running) => self.accompany(running, started, pass, signals).await,
             Err(error) => {
                 session.console.annotate(Level::Error, "The command could not be started", &error.to_string());
                 let code = error.exit_code();
                 let report = FinalReport { status: Status::Failed, run: None, budget: SendBudget::LAST };
                 let (delivered, outputs) = self.report_end(pass, &report, Some(code), Some(signals)).await;
+                let _ = supervisor.set_payload(Vec::new());
                 self.end(&delivered, outputs, code)
             }
         }
     }
 
+    /// What the supervisor needs to report the end.
+    fn orders(&self, pass: &GatePass) -> Orders {
+        let mut metadata = Vec::new();
+        if self.plan.event.metadata.is_some() {
+            metadata.push(("vi_gate".to_owned(), self.session.console.redact(&pass.check.metadata())));
+        }
+        if matches!(pass.check, GateCheck::NotChecked(_)) {
+            metadata.push(("vi_started_at".to_owned(), rfc3339(self.started_at)));
+        }
+        Orders::new(self.env, self.body.clone(), metadata, !pass.entries.is_empty())
+    }
+
     /// Stays with the command until it ends, and reports its end. Gives the exit code.
     async fn accompany(
         &self,
-        mut running: RunningCommand,
+        mut running: RunningCommand<'_>,
         started: Instant,
         mut pass: GatePass,
         signals: &mut Signals,
@@ -238,6 +271,8 @@ impl WrappedRun<'_> {
                 self.report_end(pass, &report, Some(code), signals).await
             }
         };
+        // The end is reported, or its loss is: nothing is left for the supervisor. It may be gone already.
+        let _ = running.set_payload(Vec::new());
         self.end(&delivered, outputs, code)
     }
 
@@ -346,7 +381,8 @@ impl WrappedRun<'_> {
     }
 }
 
-fn status_of(end: CommandEnd, stopped: bool) -> Status {
+/// The status of a deployment whose command ended like this. `stopped`: a signal asked it to stop.
+pub(super) fn status_of(end: CommandEnd, stopped: bool) -> Status {
     match (end.exit_code(), stopped) {
         (0, _) => Status::Completed,
         (_, true) => Status::Aborted,

@@ -182,9 +182,37 @@ fn finish_closes_a_killed_run() {
     // While the run is alive, it reports the end of its deployment itself.
     let run = job.run_with(["finish", "--status", "failed"]);
     assert!(run.stdout.contains("another versioner process of this job still handles them: 1"), "{}", run.all());
+    // A container that is killed leaves nothing alive, no supervisor either.
+    let tasks = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+    let versioner = child.id().to_string();
+    for (signal, process) in [("-STOP", versioner.as_str()), ("-KILL", tasks.trim()), ("-KILL", &versioner)] {
+        assert!(std::process::Command::new("kill").args([signal, process]).status().unwrap().success());
+    }
+    child.wait().unwrap();
+    assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);
+    assert_eq!(statuses(&sandbox), ["started", "failed"]);
+}
+
+#[test]
+fn finish_and_the_supervisor_of_a_killed_run_close_its_deployment_once() {
+    let sandbox = Sandbox::start();
+    let mut job = job(&sandbox).env("PATH", "/usr/bin:/bin");
+    let wrap = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
+    // The supervisor reports only once the command has ended, which takes it a while.
+    let script = "trap '' TERM; echo ready; sleep 0.5; sleep 0.5; exit 1";
+    let mut command = job.command_with(wrap.iter().chain(["sh", "-c", script].iter()));
+    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    let tasks = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);
+    // A zombie's command line is empty.
+    let supervisor = format!("/proc/{}/cmdline", tasks.trim());
+    while std::fs::read(&supervisor).is_ok_and(|line| !line.is_empty()) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     assert_eq!(statuses(&sandbox), ["started", "failed"]);
 }
 
