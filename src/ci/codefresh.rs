@@ -101,5 +101,6 @@ const EXAMPLE: Example = Example {
     job_status: &[],
 };
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

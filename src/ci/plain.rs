@@ -74,7 +74,8 @@ const EXAMPLE: super::contract_tests::Example = super::contract_tests::Example {
     job_status: &[],
 };
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use std::io::{BufRead as _, BufReader};

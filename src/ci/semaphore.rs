@@ -113,5 +113,6 @@ const EXAMPLE: Example = Example {
     job_status: &[(&[("SEMAPHORE_JOB_RESULT", "stopped")], Some("stopped"))],
 };
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -5,7 +5,8 @@
 mod helper;
 #[cfg(test)]
 pub mod recording;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod roles;
 mod script;
 mod secrets;

@@ -64,7 +64,8 @@ fn is_on_path(env: &Env, program: &str) -> bool {
     env.get("PATH").is_some_and(|path| std::env::split_paths(path).any(|directory| directory.join(&named).is_file()))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -16,7 +16,8 @@ pub fn protect_secrets() {
 #[cfg(not(target_os = "linux"))]
 pub fn protect_secrets() {}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 pub(super) mod tests {
     use super::*;
     use crate::process::roles;

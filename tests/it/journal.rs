@@ -13,7 +13,7 @@ fn job(sandbox: &Sandbox) -> Versioner {
         .env("PATH", "/usr/bin:/bin")
 }
 
-fn with_status<'a>(status: &'a str) -> Vec<&'a str> {
+fn with_status(status: &str) -> Vec<&str> {
     START.into_iter().chain(["--status", status]).collect()
 }
 

@@ -128,7 +128,7 @@ impl Supervisor {
         stop_timeout: Duration,
     ) -> Result<RunningCommand<'_>, StartError> {
         let program = words.first().ok_or(StartError::NoCommand)?;
-        let group = (self.has_terminal && is_in_foreground()).then(|| rustix::process::getpgrp());
+        let group = (self.has_terminal && is_in_foreground()).then(rustix::process::getpgrp);
         let kept = self.private.iter().filter(|(name, _)| !changes.removed.contains(&name.as_os_str())).cloned();
         let added = changes.added.iter().map(|(name, value)| (name.into(), value.into()));
         let run = Run {
