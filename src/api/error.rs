@@ -9,13 +9,15 @@ use thiserror::Error;
 pub enum ClientError {
     /// A proxy variable is not the URL of an HTTP proxy.
     #[error(
-        "{variable} is {value:?}, which is no proxy that can be used. Allowed: an http proxy such as \
-         http://proxy.example:3128, with user:password@ before the host if it requires them."
+        "{variable} is {scheme}***, which cannot be used as a proxy: {problem}. Allowed: http://HOST:PORT or \
+         https://HOST:PORT, with USER:PASSWORD@ before the host if the proxy requires a login. Special characters in the \
+         user and the password must be percent-encoded: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25."
     )]
     Proxy {
         variable: &'static str,
-        /// Without credentials.
-        value: Foreign,
+        /// With `://`, if it is a well-known one. The rest of the value is never shown: any of it may belong to the password.
+        scheme: &'static str,
+        problem: ProxyProblem,
     },
     /// `api_url` cannot be the target of a request.
     #[error("api_url cannot be used: {0}")]
@@ -35,4 +37,19 @@ pub enum ClientError {
     /// The HTTP library rejects its configuration.
     #[error("the HTTP client cannot be set up: {0}")]
     Http(Foreign),
+}
+
+/// Why a proxy variable cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ProxyProblem {
+    #[error("its scheme is missing or not supported")]
+    Scheme,
+    #[error("its user or password contains a character that must be percent-encoded")]
+    Login,
+    #[error("its host is missing or invalid")]
+    Host,
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
+    #[error("it contains bytes that are not UTF-8")]
+    NotUtf8,
 }

@@ -3,13 +3,16 @@
 //! Owns: which variable decides, with curl's precedence. Loopback never goes through a proxy. hyper-util matches `NO_PROXY`.
 //! Does not own: the tunnel.
 
+mod url;
+
 use super::config::is_loopback;
-use super::error::ClientError;
+use super::error::{ClientError, ProxyProblem};
 use crate::env::Env;
-use crate::text::{Foreign, clean_url};
+use crate::text::Foreign;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
+use url::{ProxyUrl, shown_scheme};
 
 /// A proxy for requests to the API.
 #[derive(Debug)]
@@ -32,23 +35,32 @@ pub(super) fn detect(env: &Env, api: &Url) -> Result<Option<Proxy>, ClientError>
         "https" => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
         _ => &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    let Some((variable, value)) = names.iter().find_map(|name| Some((*name, env.get(name)?.trim()))) else {
+    let is_unreadable = |name: &str| env.unreadable().any(|unreadable| unreadable == name);
+    let is_set = |name: &&&str| env.get(name).is_some() || is_unreadable(name);
+    let Some(variable) = names.iter().find(is_set).copied() else {
         return Ok(None);
     };
-    let target: Uri =
-        api.as_str().parse().map_err(|error: http::uri::InvalidUri| ClientError::Url(error.to_string().into()))?;
-    let invalid = || ClientError::Proxy { variable, value: clean_url(value).into() };
-    let proxy = Matcher::builder().all(value).build().intercept(&target).ok_or_else(invalid)?;
-    if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
-        return Err(invalid());
-    }
-    let exceptions = env.get("no_proxy").or_else(|| env.get("NO_PROXY")).unwrap_or_default();
-    if Matcher::builder().all(value).no(exceptions).build().intercept(&target).is_none() {
+    if is_exception(env, api)? {
         return Ok(None);
     }
-    let name = Foreign::new(proxy.uri().to_string().trim_end_matches('/'));
-    let reqwest = reqwest::Proxy::all(value).map_err(|_| invalid())?;
-    Ok(Some(Proxy { reqwest, name }))
+    // Only now: the URL of a proxy that is not used may be anything.
+    let value = env.get(variable).map(str::trim);
+    let invalid = |problem| ClientError::Proxy { variable, scheme: value.map_or("", shown_scheme), problem };
+    let url = value.ok_or(ProxyProblem::NotUtf8).and_then(ProxyUrl::parse).map_err(invalid)?;
+    let address = url.address();
+    let mut reqwest = reqwest::Proxy::all(&address).map_err(|_| invalid(ProxyProblem::Host))?;
+    if let Some(authorization) = url.authorization() {
+        reqwest = reqwest.custom_http_auth(authorization);
+    }
+    Ok(Some(Proxy { reqwest, name: address.into() }))
+}
+
+/// Whether `NO_PROXY` excludes `api`.
+fn is_exception(env: &Env, api: &Url) -> Result<bool, ClientError> {
+    let target: Uri =
+        api.as_str().parse().map_err(|error: http::uri::InvalidUri| ClientError::Url(error.to_string().into()))?;
+    let exceptions = env.get("no_proxy").or_else(|| env.get("NO_PROXY")).unwrap_or_default();
+    Ok(Matcher::builder().all("http://any").no(exceptions).build().intercept(&target).is_none())
 }
 
 #[cfg(test)]
@@ -78,10 +90,46 @@ mod tests {
     }
 
     #[test]
-    fn unusable_proxy_is_an_error_without_its_password() {
-        for value in ["socks5://user:secret@p:1", "http://user:secret@"] {
+    fn invalid_proxy_is_an_error_that_shows_only_its_scheme() {
+        for (value, shown, problem) in [
+            ("http://bob:x@Pa55/word@host:3128", "http://***", "encoded"),
+            ("http://bob:80/word@host:3128", "http://***", "encoded"),
+            ("http://bob:pa#ss@host:3128", "http://***", "encoded"),
+            ("http://bob:pa?ss@host:3128", "http://***", "encoded"),
+            ("http://bob:pa ss@host:3128", "http://***", "encoded"),
+            ("http://bob:pa\\ss@host:3128", "http://***", "encoded"),
+            ("http://bob:100%@host:3128", "http://***", "encoded"),
+            ("http://bob:100%é0@host:3128", "http://***", "encoded"),
+            ("bob:x/pass@host:3128", "***", "encoded"),
+            ("bob:x://pass@host:3128", "***", "scheme"),
+            ("http:/bob:pass@host:3128", "***", "scheme"),
+            ("http:bob:pass@host:3128", "***", "scheme"),
+            ("htp://bob:pass@host:3128", "***", "scheme"),
+            ("SOCKS5://bob:pass@host:1", "socks5://***", "scheme"),
+            ("https://bob:pass", "https://***", "port"),
+            ("http://host:0", "http://***", "port"),
+            ("http://host:65536", "http://***", "port"),
+            ("http://host:+80", "http://***", "port"),
+            ("http://host:", "http://***", "port"),
+            ("http://bob:pass@", "http://***", "host"),
+            ("http://bob:pass@two words", "http://***", "host"),
+            ("http://[::1", "http://***", "host"),
+            ("http://999.999.999.999", "http://***", "host"),
+        ] {
+            let problem = match problem {
+                "encoded" => "its user or password contains a character that must be percent-encoded",
+                "scheme" => "its scheme is missing or not supported",
+                "port" => "its port is not a number from 1 to 65535",
+                _ => "its host is missing or invalid",
+            };
             let error = name("https://api.versioner.io", &[("HTTPS_PROXY", value)]).unwrap_err();
-            assert!(error.contains("HTTPS_PROXY") && !error.contains("secret"), "{error}");
+            let expected = format!(
+                "HTTPS_PROXY is {shown}, which cannot be used as a proxy: {problem}. Allowed: http://HOST:PORT or \
+                 https://HOST:PORT, with USER:PASSWORD@ before the host if the proxy requires a login. Special characters \
+                 in the user and the password must be percent-encoded: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, \
+                 % is %25."
+            );
+            assert_eq!(error, expected, "{value}");
         }
     }
 }

@@ -206,3 +206,78 @@ fn process_limit_is_an_error_and_no_crash() {
         assert!(code == Some(0) || stderr.contains("error"), "{limit}: {code:?} {stderr}");
     }
 }
+
+/// A build that goes to `https://api.example` through `proxy`.
+fn build_through(proxy: &str) -> Versioner {
+    Versioner::bare()
+        .envs(&[("VERSIONER_API_KEY", "sk_acme_k1_topsecret"), ("HTTPS_PROXY", proxy), ("http_proxy", proxy)])
+        .args(["track", "build", "--product", "a", "--version", "1", "--retries", "0", "--debug"])
+        .args(["--api-url", "https://api.example"])
+}
+
+#[test]
+fn no_piece_of_a_proxy_password_is_shown_or_looked_up() {
+    let (address, _) = proxy("HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n");
+    let (_, network) = crate::tls::trace(&build_through(&format!("http://bob:pass@{address}")), "network");
+    assert!(network.contains("AF_INET"), "{network}");
+    for password in [
+        "x@Pa55/word",
+        "80/Pa55",
+        "Pa55#word",
+        "Pa55?word",
+        "Pa55 word",
+        "Pa55\\word",
+        "x@Pa55:80/word",
+        "x://Pa55word",
+    ] {
+        for scheme in ["http://", "https://", "socks5://", ""] {
+            let call = build_through(&format!("{scheme}bob:{password}@proxy.invalid:3128"));
+            let (output, network) = crate::tls::trace(&call, "network");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+            assert_eq!(output.status.code(), Some(1), "{stderr}");
+            assert!(stderr.contains("HTTPS_PROXY is ") && stderr.contains("must be percent-encoded"), "{stderr}");
+            for piece in ["Pa55", "word", "bob"] {
+                assert!(!format!("{stdout}{stderr}").replace("password", "").contains(piece), "{stdout}{stderr}");
+            }
+            assert!(!network.contains("AF_INET"), "{network}");
+        }
+    }
+}
+
+#[test]
+fn percent_encoded_proxy_password_is_sent_decoded() {
+    for url in ["https://api.example", "http://api.example"] {
+        let (address, received) = proxy("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        let call = build_through(&format!("http://b%40b:x%40Pa55%2Fw%3Ford%23%25%20%5C@{address}"));
+        let run = call.args(["--allow-http", "--api-url", url]).run();
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let received = received.lock().unwrap().concat().to_lowercase();
+        // b@b:x@Pa55/w?ord#% \
+        let login = "proxy-authorization: basic YkBiOnhAUGE1NS93P29yZCMlIFw=".to_lowercase();
+        assert!(received.contains(&login), "{received}");
+        assert!(!run.all().contains("Pa55") && !run.all().contains("YkBi"), "{}", run.all());
+    }
+}
+
+#[test]
+fn proxy_that_is_not_used_is_not_parsed() {
+    let sandbox = Sandbox::start();
+    let invalid = "http://bob:x@Pa55/word@proxy.invalid:3128";
+    let proxies = [("HTTP_PROXY", invalid), ("HTTPS_PROXY", invalid), ("ALL_PROXY", invalid)];
+    let run = Versioner::deployment(&sandbox, "success").envs(&proxies).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = build_through(invalid).env("NO_PROXY", ".invalid").args(["--api-url", "https://api.invalid"]).run();
+    assert!(run.stderr.contains("connection to api.invalid: "), "{}", run.stderr);
+}
+
+#[test]
+fn proxy_that_is_not_utf8_exits_1() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let call = build_through("");
+    let output =
+        call.command().env("HTTPS_PROXY", std::ffi::OsStr::from_bytes(b"http://bob:\xff@proxy")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("HTTPS_PROXY") && stderr.contains("not UTF-8") && !stderr.contains("bob"), "{stderr}");
+}

@@ -93,13 +93,18 @@ fn strace_shows_that_the_system_store_is_opened_only_if_other_roots_do_not_suffi
     assert!(opens_system_store(&call(&sandbox)), "not opened although the first roots do not suffice");
 }
 
-/// Whether the call opens the system's certificate store, according to `strace`.
+/// Whether the call opens the system's certificate store.
 fn opens_system_store(call: &Versioner) -> bool {
+    trace(call, "open,openat,statx,stat").1.contains("/etc/ssl/certs/ca-certificates.crt")
+}
+
+/// Runs the call under `strace`. Returns its output, and the log of these system calls.
+pub(crate) fn trace(call: &Versioner, system_calls: &str) -> (std::process::Output, String) {
     let log = call.dir.path().join("strace");
     let plain = call.command();
     let mut traced = std::process::Command::new("strace");
     traced
-        .args(["-f", "-e", "trace=open,openat,statx,stat", "-o"])
+        .args(["-f", "-s", "1000", "-e", &format!("trace={system_calls}"), "-o"])
         .arg(&log)
         .arg(plain.get_program())
         .args(plain.get_args());
@@ -108,8 +113,8 @@ fn opens_system_store(call: &Versioner) -> bool {
         traced.env(name, value.unwrap_or_default());
     }
     traced.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    traced.output().expect("strace is installed (apt-get install strace)");
-    crate::support::read(&log).contains("/etc/ssl/certs/ca-certificates.crt")
+    let output = traced.output().expect("strace is installed (apt-get install strace)");
+    (output, crate::support::read(&log))
 }
 
 /// Starts a CONNECT proxy that connects every client to `to`, whatever host it asks for. Returns its address and the
