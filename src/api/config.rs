@@ -17,7 +17,7 @@ pub struct ApiConfig {
     pub request_timeout: Duration,
     /// Retries after a request.
     pub retries: u32,
-    /// A PEM file of certificate authorities to trust as well.
+    /// A PEM file of certificate authorities, or of the server's own certificate, to trust as well.
     pub ca_bundle: Option<Sourced<PathBuf>>,
 }
 

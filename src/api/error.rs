@@ -25,7 +25,7 @@ pub enum ClientError {
     /// The CA bundle has no certificate.
     #[error(
         "ca_bundle (from {source_}) is {path:?}, which contains no certificate that can be read{reason}. Allowed: a PEM \
-         file with at least one certificate of an authority."
+         file with at least one certificate: of an authority, or of the API itself if it is self-signed."
     )]
     CaBundle { source_: Source, path: Foreign, reason: Foreign },
     /// The key cannot be sent in a header.

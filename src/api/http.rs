@@ -2,6 +2,7 @@
 //!
 //! Owns: transport failures. Does not own: what a reply means (`classify`).
 
+use super::tls::is_ca_as_server;
 use crate::model::verdict::{CertificateProblem, UnavailableCause};
 use crate::text::Foreign;
 use reqwest::header::HeaderMap;
@@ -138,6 +139,7 @@ fn certificate_problem(error: &CertificateError) -> CertificateProblem {
             CertificateProblem::OtherHost
         }
         CertificateError::Revoked => CertificateProblem::Revoked,
+        error if is_ca_as_server(error) => CertificateProblem::CaAsServer,
         other => CertificateProblem::Other(other.to_string().into()),
     }
 }

@@ -7,11 +7,14 @@ use super::error::ClientError;
 use crate::env::Env;
 use crate::model::source::Sourced;
 use crate::text::Foreign;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_native_certs::load_certs_from_paths;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,22 +26,14 @@ use std::sync::{Arc, OnceLock};
 pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(bundle) = ca_bundle {
-        let readable = Some(bundle.value.as_path()).filter(|path| is_readable_file(path));
-        let found = load_certs_from_paths(readable, None);
-        let reason = found.errors.first().map(ToString::to_string);
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            return Err(ClientError::CaBundle {
-                source_: bundle.source.clone(),
-                path: bundle.value.display().to_string().into(),
-                reason: reason.map(|reason| Foreign::new(format!(" ({reason})"))).unwrap_or_default(),
-            });
-        }
-    }
+    let pinned = match ca_bundle {
+        Some(bundle) => add_bundle(&mut roots, bundle)?,
+        None => Vec::new(),
+    };
     let named = |name: &str| env.get(name).map(PathBuf::from);
     let verifier = Verifier {
         first: verifier(roots, &provider).map_err(tls_error)?,
+        pinned,
         more: OnceLock::new(),
         named: Named {
             files: [named("SSL_CERT_FILE"), named("NODE_EXTRA_CA_CERTS")],
@@ -49,10 +44,29 @@ pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(tls_error)?
-        .dangerous() // rustls' word for any custom verifier. Ours only calls rustls' own, with two sets of roots.
+        .dangerous() // rustls' word for any custom verifier. Ours calls only the functions of rustls.
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(config)
+}
+
+/// Adds the certificates of `bundle` to `roots`, and returns them.
+fn add_bundle(
+    roots: &mut RootCertStore,
+    bundle: &Sourced<PathBuf>,
+) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    let readable = Some(bundle.value.as_path()).filter(|path| is_readable_file(path));
+    let found = load_certs_from_paths(readable, None);
+    let (added, _) = roots.add_parsable_certificates(found.certs.iter().cloned());
+    if added > 0 {
+        return Ok(found.certs);
+    }
+    let reason = found.errors.first().map(|reason| Foreign::new(format!(" ({reason})")));
+    Err(ClientError::CaBundle {
+        source_: bundle.source.clone(),
+        path: bundle.value.display().to_string().into(),
+        reason: reason.unwrap_or_default(),
+    })
 }
 
 fn tls_error(error: Error) -> ClientError {
@@ -110,6 +124,8 @@ fn system_store() -> Vec<CertificateDer<'static>> {
 #[derive(Debug)]
 struct Verifier {
     first: Arc<WebPkiServerVerifier>,
+    /// Certificates of servers that are trusted without an issuer.
+    pinned: Vec<CertificateDer<'static>>,
     more: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
     named: Named,
     provider: Arc<CryptoProvider>,
@@ -124,6 +140,27 @@ impl Verifier {
         };
         self.more.get_or_init(load).as_ref()
     }
+
+    fn is_pinned(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.pinned.iter().any(|pinned| pinned.as_ref() == certificate.as_ref())
+    }
+}
+
+/// Whether `error` says that a certificate has no valid issuer, and nothing else about it.
+fn is_about_issuer(error: &CertificateError) -> bool {
+    matches!(
+        error,
+        CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+    ) || is_ca_as_server(error)
+}
+
+/// Whether a server has the certificate of an authority, as most self-signed certificates are.
+pub(super) fn is_ca_as_server(error: &CertificateError) -> bool {
+    // The error's type is private to rustls: only its text can be matched.
+    matches!(error, CertificateError::Other(OtherError(inner)) if inner.to_string() == "CaUsedAsEndEntity")
 }
 
 impl ServerCertVerifier for Verifier {
@@ -139,6 +176,10 @@ impl ServerCertVerifier for Verifier {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
         match ask(&self.first) {
+            Err(Error::InvalidCertificate(error)) if is_about_issuer(&error) && self.is_pinned(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
             Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => match self.more() {
                 Some(more) => ask(more),
                 None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),

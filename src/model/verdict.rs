@@ -159,6 +159,8 @@ pub enum UnavailableCause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateProblem {
     UnknownIssuer,
+    /// It is the certificate of an authority, as most self-signed ones are.
+    CaAsServer,
     Expired,
     NotValidYet,
     /// It belongs to other host names.

@@ -121,10 +121,7 @@ pub fn advice(unavailable: &Unavailable) -> String {
         UnavailableCause::Connect(_) => "Check api_url, the network, and HTTPS_PROXY if this network requires a proxy",
         UnavailableCause::Closed(_) => "Check that api_url is the API's address. If it is, try again",
         UnavailableCause::TimedOut => "Try again. If the API is slow for a known reason, raise request_timeout",
-        UnavailableCause::Certificate(_) => {
-            "If this network inspects TLS or the API has its own certificate authority, set ca_bundle (or SSL_CERT_FILE) to \
-             that authority's PEM file"
-        }
+        UnavailableCause::Certificate(problem) => certificate_advice(problem),
         UnavailableCause::ProxyRefused => "Allow CONNECT to the API in the proxy, or add the API's host to NO_PROXY",
         UnavailableCause::ProxyLogin => "Add them to HTTPS_PROXY or HTTP_PROXY (http://user:password@proxy:port)",
         UnavailableCause::ProxyAnswered(_) => "Allow the API in the proxy, or add the API's host to NO_PROXY",
@@ -149,9 +146,26 @@ fn server_advice(status: u16) -> &'static str {
     }
 }
 
+fn certificate_advice(problem: &CertificateProblem) -> &'static str {
+    match problem {
+        CertificateProblem::CaAsServer => {
+            "If it is the API's own certificate, set ca_bundle to the PEM file of exactly this certificate"
+        }
+        CertificateProblem::Expired | CertificateProblem::NotValidYet => {
+            "Renew the server's certificate, or correct this machine's clock"
+        }
+        CertificateProblem::OtherHost => "Check api_url: its host must be one that the certificate names",
+        CertificateProblem::UnknownIssuer | CertificateProblem::Revoked | CertificateProblem::Other(_) => {
+            "If this network inspects TLS or the API has its own certificate authority, set ca_bundle (or SSL_CERT_FILE) to \
+             that authority's PEM file"
+        }
+    }
+}
+
 fn certificate(problem: &CertificateProblem) -> String {
     match problem {
         CertificateProblem::UnknownIssuer => "its certificate is signed by an unknown certificate authority",
+        CertificateProblem::CaAsServer => "its certificate is self-signed, or that of a certificate authority",
         CertificateProblem::Expired => "its certificate has expired, or this machine's clock is wrong",
         CertificateProblem::NotValidYet => "its certificate is not valid yet, or this machine's clock is wrong",
         CertificateProblem::OtherHost => "its certificate is for other host names",

@@ -1,12 +1,31 @@
-//! TLS to a real server whose certificate comes from a private CA, directly and through a CONNECT proxy.
+//! TLS to a real server whose certificate comes from a private CA or is self-signed, directly and through a CONNECT proxy.
 
 use crate::support::{Run, Versioner};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use versioner_sandbox::{Options, Sandbox, Tls};
 
 fn sandbox() -> Sandbox {
-    Sandbox::start_with(Options { tls: Tls::PrivateCa, ..Options::default() }).unwrap()
+    sandbox_with(Tls::PrivateCa)
+}
+
+fn sandbox_with(tls: Tls) -> Sandbox {
+    Sandbox::start_with(Options { tls, ..Options::default() }).unwrap()
+}
+
+/// A sandbox on an address for which its certificate is not valid, and its URL.
+fn sandbox_on_another_host(tls: Tls) -> (Sandbox, String) {
+    let listen = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0));
+    let sandbox = Sandbox::start_with(Options { tls, listen, ..Options::default() }).unwrap();
+    let url = format!("https://{}", sandbox.addr());
+    (sandbox, url)
+}
+
+/// A call whose `ca_bundle` has these certificates.
+fn with_bundle(sandbox: &Sandbox, certificates: &[&str]) -> Versioner {
+    let call = call(sandbox);
+    let path = call.file("ca.pem", &certificates.concat());
+    call.env("VERSIONER_CA_BUNDLE", &path)
 }
 
 fn call(sandbox: &Sandbox) -> Versioner {
@@ -59,12 +78,64 @@ fn ca_in_ssl_cert_dir_is_trusted() {
 
 #[test]
 fn certificate_for_another_host_exits_1() {
-    let sandbox = sandbox();
-    let call = call(&sandbox);
-    let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
-    let other_host = sandbox.url().replace("localhost", "127.0.0.2");
-    let run = call.env("VERSIONER_CA_BUNDLE", &path).args(["--api-url", &other_host]).run();
+    for tls in [Tls::PrivateCa, Tls::SelfSigned, Tls::SelfSignedNoCa] {
+        let (sandbox, url) = sandbox_on_another_host(tls);
+        let run = with_bundle(&sandbox, &[sandbox.ca_pem().unwrap()]).args(["--api-url", &url]).run();
+        assert_eq!(run.code, 1, "{tls:?}: {}", run.stderr);
+        assert!(run.stderr.contains("other host names") && run.stderr.contains("Check api_url"), "{}", run.stderr);
+        assert!(sandbox.requests().is_empty());
+    }
+}
+
+#[test]
+fn self_signed_certificate_in_ca_bundle_is_trusted() {
+    let ca = sandbox();
+    let unrelated = sandbox_with(Tls::SelfSigned);
+    let others = [ca.ca_pem().unwrap(), unrelated.ca_pem().unwrap()];
+    for tls in [Tls::SelfSigned, Tls::SelfSignedNoCa] {
+        let sandbox = sandbox_with(tls);
+        let own = sandbox.ca_pem().unwrap();
+        for bundle in [vec![own], vec![others[0], others[1], own], vec![own, others[0], others[1]]] {
+            let run = with_bundle(&sandbox, &bundle).run();
+            assert_eq!(run.code, 0, "{tls:?}: {}", run.stderr);
+        }
+        let run = with_bundle(&sandbox, &others).run();
+        assert_eq!(run.code, 1, "{tls:?}: another self-signed certificate is trusted");
+    }
+    // The other certificates in such a bundle are authorities as before.
+    assert_eq!(with_bundle(&ca, &others).run().code, 0);
+}
+
+#[test]
+fn self_signed_certificate_that_is_not_in_ca_bundle_is_explained() {
+    let (sandbox, other) = (sandbox_with(Tls::SelfSigned), sandbox_with(Tls::SelfSigned));
+    for call in [call(&sandbox), with_bundle(&sandbox, &[other.ca_pem().unwrap()])] {
+        let run = call.run();
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        for needle in ["localhost cannot be trusted", "self-signed", "set ca_bundle to the PEM file of exactly this"] {
+            assert!(run.stderr.contains(needle), "{needle}: {}", run.stderr);
+        }
+        assert!(!run.stderr.contains("OtherError"), "{}", run.stderr);
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn expired_self_signed_certificate_in_ca_bundle_is_not_trusted() {
+    let sandbox = sandbox_with(Tls::SelfSignedExpired);
+    let run = with_bundle(&sandbox, &[sandbox.ca_pem().unwrap()]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("has expired") && run.stderr.contains("Renew"), "{}", run.stderr);
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn server_without_the_key_of_the_certificate_in_ca_bundle_is_not_trusted() {
+    let sandbox = sandbox_with(Tls::SelfSignedWrongKey);
+    let run = with_bundle(&sandbox, &[sandbox.ca_pem().unwrap()]).run();
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("localhost cannot be trusted"), "{}", run.stderr);
+    assert!(sandbox.requests().is_empty());
 }
 
 #[test]

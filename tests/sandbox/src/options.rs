@@ -43,6 +43,15 @@ pub enum Tls {
     /// TLS with a certificate from a private certificate authority, which is created at startup. The certificate is
     /// valid for `localhost`, `127.0.0.1`, `::1` and `api.example` (for tests through a proxy).
     PrivateCa,
+    /// TLS with a self-signed certificate for the same names. It is also a certificate of an authority (`CA:TRUE`), as those
+    /// of `openssl req -x509` are.
+    SelfSigned,
+    /// TLS with a self-signed certificate for the same names, with `CA:FALSE`.
+    SelfSignedNoCa,
+    /// As [`Tls::SelfSigned`], but expired.
+    SelfSignedExpired,
+    /// As [`Tls::SelfSigned`], but without the certificate's private key, as an impostor.
+    SelfSignedWrongKey,
 }
 
 /// The three API keys of a sandbox.

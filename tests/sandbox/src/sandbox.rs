@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::log::ReceivedRequest;
-use crate::options::{Keys, Options, Tls};
+use crate::options::{Keys, Options};
 use crate::reply::Reply;
 use crate::rules::{Approval, PlantedDeployment, Rule};
 use crate::state::SharedState;
@@ -49,12 +49,9 @@ impl Sandbox {
                 format!("{} is not a loopback address, and remote clients are not allowed", options.listen.ip());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let (acceptor, ca_pem) = match options.tls {
-            Tls::Off => (None, None),
-            Tls::PrivateCa => {
-                let identity = Identity::generate()?;
-                (Some(identity.acceptor), Some(identity.ca_pem))
-            }
+        let (acceptor, ca_pem) = match Identity::generate(options.tls)? {
+            None => (None, None),
+            Some(identity) => (Some(identity.acceptor), Some(identity.ca_pem)),
         };
         let listener = TcpListener::bind(options.listen)?;
         listener.set_nonblocking(true)?;
@@ -106,7 +103,8 @@ impl Sandbox {
         &self.keys.other
     }
 
-    /// The private certificate authority's certificate (PEM), if the sandbox serves TLS.
+    /// The certificate (PEM) that clients must trust, if the sandbox serves TLS: the private certificate authority's, or the
+    /// server's own if it is self-signed.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
