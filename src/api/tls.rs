@@ -180,9 +180,13 @@ impl ServerCertVerifier for Verifier {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }
-            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => match self.more() {
-                Some(more) => ask(more),
-                None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+            // Of an authority that was replaced, the first roots may have the predecessor, with the same name.
+            Err(Error::InvalidCertificate(error)) if is_about_issuer(&error) => match self.more().map(|more| ask(more))
+            {
+                None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => {
+                    Err(Error::InvalidCertificate(error))
+                }
+                Some(verdict) => verdict,
             },
             verdict => verdict,
         }

@@ -77,6 +77,16 @@ fn ca_in_ssl_cert_dir_is_trusted() {
 }
 
 #[test]
+fn ca_with_the_name_of_an_untrusted_one_is_found() {
+    // All sandboxes' authorities have the same name.
+    let (sandbox, predecessor) = (sandbox(), sandbox());
+    let call = with_bundle(&sandbox, &[predecessor.ca_pem().unwrap()]);
+    let path = call.file("own.pem", sandbox.ca_pem().unwrap());
+    let run = call.env("SSL_CERT_FILE", &path).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
 fn certificate_for_another_host_exits_1() {
     for tls in [Tls::PrivateCa, Tls::SelfSigned, Tls::SelfSignedNoCa] {
         let (sandbox, url) = sandbox_on_another_host(tls);
