@@ -19,6 +19,8 @@ pub struct ApiConfig {
     pub retries: u32,
     /// A PEM file of certificate authorities, or of the server's own certificate, to trust as well.
     pub ca_bundle: Option<Sourced<PathBuf>>,
+    /// Whether nothing but `ca_bundle` is trusted.
+    pub ca_only: bool,
 }
 
 impl ApiConfig {

@@ -108,7 +108,7 @@ impl Client {
     pub fn new(config: &ApiConfig, env: &Env, ci: &str) -> Result<Self, ClientError> {
         let base = config.url.value.clone();
         let proxy = proxy::detect(env, &base)?;
-        let tls = tls::config(env, config.ca_bundle.as_ref())?;
+        let tls = tls::config(env, config.ca_bundle.as_ref(), config.ca_only)?;
         let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()

@@ -19,26 +19,26 @@ use rustls_native_certs::load_certs_from_paths;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// TLS 1.2 and later.
+/// TLS 1.2 and later. With `ca_only`, nothing but `ca_bundle` is trusted.
 ///
 /// # Errors
 /// [`ClientError::CaBundle`] if the file has no certificate.
-pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<ClientConfig, ClientError> {
+pub(super) fn config(
+    env: &Env,
+    ca_bundle: Option<&Sourced<PathBuf>>,
+    ca_only: bool,
+) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let pinned = match ca_bundle {
-        Some(bundle) => add_bundle(&mut roots, bundle)?,
-        None => Vec::new(),
-    };
+    let (roots, pinned) = first_roots(ca_bundle, ca_only)?;
     let named = |name: &str| env.get(name).map(PathBuf::from);
     let verifier = Verifier {
         first: verifier(roots, &provider).map_err(tls_error)?,
         pinned,
         more: OnceLock::new(),
-        named: Named {
+        others: (!ca_only).then(|| Others {
             files: [named("SSL_CERT_FILE"), named("NODE_EXTRA_CA_CERTS")],
             directories: named("SSL_CERT_DIR"),
-        },
+        }),
         provider: Arc::clone(&provider),
     };
     let config = ClientConfig::builder_with_provider(provider)
@@ -50,16 +50,21 @@ pub(super) fn config(env: &Env, ca_bundle: Option<&Sourced<PathBuf>>) -> Result<
     Ok(config)
 }
 
-/// Adds the certificates of `bundle` to `roots`, and returns them.
-fn add_bundle(
-    roots: &mut RootCertStore,
-    bundle: &Sourced<PathBuf>,
-) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+/// The roots to try first, and the certificates of servers that are trusted without an issuer.
+fn first_roots(
+    ca_bundle: Option<&Sourced<PathBuf>>,
+    ca_only: bool,
+) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), ClientError> {
+    let built_in = if ca_only { &[] } else { webpki_roots::TLS_SERVER_ROOTS };
+    let mut roots = RootCertStore { roots: built_in.to_vec() };
+    let Some(bundle) = ca_bundle else {
+        return Ok((roots, Vec::new()));
+    };
     let readable = Some(bundle.value.as_path()).filter(|path| is_readable_file(path));
     let found = load_certs_from_paths(readable, None);
     let (added, _) = roots.add_parsable_certificates(found.certs.iter().cloned());
     if added > 0 {
-        return Ok(found.certs);
+        return Ok((roots, found.certs));
     }
     let reason = found.errors.first().map(|reason| Foreign::new(format!(" ({reason})")));
     Err(ClientError::CaBundle {
@@ -79,16 +84,16 @@ fn verifier(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Arc<
         .map_err(|error| Error::General(error.to_string()))
 }
 
-/// The certificate files and directories that the environment names.
+/// The certificates to try next: files and directories that the environment names, and the system's store.
 #[derive(Debug)]
-struct Named {
+struct Others {
     files: [Option<PathBuf>; 2],
     /// One or more, separated as in PATH (as OpenSSL reads it).
     directories: Option<PathBuf>,
 }
 
-impl Named {
-    /// All readable certificates of these files and of the system's store.
+impl Others {
+    /// All readable certificates.
     fn load(&self) -> Vec<CertificateDer<'static>> {
         let mut certificates = Vec::new();
         for file in self.files.iter().flatten().filter(|path| is_readable_file(path)) {
@@ -127,7 +132,8 @@ struct Verifier {
     /// Certificates of servers that are trusted without an issuer.
     pinned: Vec<CertificateDer<'static>>,
     more: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
-    named: Named,
+    /// `None`: nothing else is trusted.
+    others: Option<Others>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -135,7 +141,7 @@ impl Verifier {
     fn more(&self) -> Option<&Arc<WebPkiServerVerifier>> {
         let load = || {
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(self.named.load());
+            roots.add_parsable_certificates(self.others.as_ref()?.load());
             if roots.is_empty() { None } else { verifier(roots, &self.provider).ok() }
         };
         self.more.get_or_init(load).as_ref()
@@ -175,20 +181,21 @@ impl ServerCertVerifier for Verifier {
         let ask = |verifier: &WebPkiServerVerifier| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        match ask(&self.first) {
-            Err(Error::InvalidCertificate(error)) if is_about_issuer(&error) && self.is_pinned(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            // Of an authority that was replaced, the first roots may have the predecessor, with the same name.
-            Err(Error::InvalidCertificate(error)) if is_about_issuer(&error) => match self.more().map(|more| ask(more))
-            {
-                None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => {
-                    Err(Error::InvalidCertificate(error))
-                }
-                Some(verdict) => verdict,
-            },
-            verdict => verdict,
+        let first = ask(&self.first);
+        let Err(Error::InvalidCertificate(error)) = &first else {
+            return first;
+        };
+        if !is_about_issuer(error) {
+            return first;
+        }
+        if self.is_pinned(end_entity) {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        // Of an authority that was replaced, the first roots may have the predecessor, with the same name.
+        match self.more().map(|more| ask(more)) {
+            None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => first,
+            Some(verdict) => verdict,
         }
     }
 
@@ -212,5 +219,26 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.first.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::source::Source;
+    use std::io::Write as _;
+    use versioner_sandbox::{Options, Sandbox, Tls};
+
+    #[test]
+    fn built_in_roots_are_trusted_unless_ca_only_is_set() {
+        let sandbox = Sandbox::start_with(Options { tls: Tls::PrivateCa, ..Options::default() }).unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(sandbox.ca_pem().unwrap().as_bytes()).unwrap();
+        let bundle = Sourced { value: file.path().to_owned(), source: Source::Default };
+        let count = |bundle: Option<&Sourced<PathBuf>>, ca_only| first_roots(bundle, ca_only).unwrap().0.len();
+        let built_in = count(None, false);
+        assert!(built_in > 50, "{built_in}");
+        assert_eq!(count(Some(&bundle), false), built_in + 1);
+        assert_eq!(count(Some(&bundle), true), 1);
     }
 }

@@ -156,8 +156,8 @@ fn certificate_advice(problem: &CertificateProblem) -> &'static str {
         }
         CertificateProblem::OtherHost => "Check api_url: its host must be one that the certificate names",
         CertificateProblem::UnknownIssuer | CertificateProblem::Revoked | CertificateProblem::Other(_) => {
-            "If this network inspects TLS or the API has its own certificate authority, set ca_bundle (or SSL_CERT_FILE) to \
-             that authority's PEM file"
+            "If this network inspects TLS or the API has its own certificate authority, set ca_bundle to that authority's \
+             PEM file"
         }
     }
 }

@@ -39,8 +39,16 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>)
         text.parse().ok().filter(|retries| (0..=100).contains(retries))
     });
     let ca_bundle = resolver.optional("ca_bundle", &["ca_bundle"], None, "a path", |path| Some(PathBuf::from(path)));
+    let ca_only = resolver.switch("ca_only", false);
+    if ca_only
+        && ca_bundle.is_none()
+        && let Some(raw) = resolver.pick(&["ca_only"])
+    {
+        resolver.errors.push(SettingError::CaOnlyAlone(raw.source));
+    }
     let config = || {
-        Some(ApiConfig { url: url?, key, request_timeout: request_timeout?.value, retries: retries?.value, ca_bundle })
+        let (request_timeout, retries) = (request_timeout?.value, retries?.value);
+        Some(ApiConfig { url: url?, key, request_timeout, retries, ca_bundle, ca_only })
     };
     (config(), ui_url)
 }

@@ -50,6 +50,12 @@ pub enum SettingError {
          if everyone on that network may see the key."
     )]
     InsecureUrl { source_: Source, url: Foreign },
+    /// There is nothing to trust.
+    #[error(
+        "ca_only (from {0}) is true, but ca_bundle is not set, and no server would be trusted. Set ca_bundle to a PEM file of \
+         the certificate authorities to trust, or remove ca_only."
+    )]
+    CaOnlyAlone(Source),
     /// `run` wraps a build.
     #[error(
         "event_type is build, but 'run' wraps only deployments. Remove event_type, or report the build with 'track build' \

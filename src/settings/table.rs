@@ -170,6 +170,7 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "a PEM file of certificate authorities, or one self-signed server certificate, to trust as well",
     ),
+    switch("ca_only", "false", "true: trust only ca_bundle, and no built-in, system or other certificates"),
     value(Scope::Everywhere, "output_file", &[], "", "a file to which outputs are appended as KEY=VALUE lines"),
     switch("summary", "true", "write the job summary"),
     switch("verbose", "false", "print more"),

@@ -41,6 +41,7 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("stop_timeout", "later", "90s"),
     ("keep_api_key", "some", "true, false"),
     ("ca_bundle", "/no/such/file.pem", "PEM file"),
+    ("ca_only", "perhaps", "true, false"),
     ("summary", "perhaps", "true, false"),
     ("verbose", "loud", "true, false"),
     ("debug", "a bit", "true, false"),
@@ -180,6 +181,19 @@ fn key_and_key_file_follow_the_precedence() {
     assert_eq!(flag.code, 0);
     assert!(flag.stderr.contains("--api-key is visible") && !flag.all().contains(&key), "{}", flag.all());
     assert_eq!(call().env("VERSIONER_API_KEY", &format!(" {key}\r\n")).run().code, 0, "white space is dropped");
+}
+
+#[test]
+fn ca_only_without_ca_bundle_exits_1() {
+    let sandbox = Sandbox::start();
+    for bundle in ["", "none"] {
+        let call = Versioner::deployment(&sandbox, "success").env("VERSIONER_CA_BUNDLE", bundle);
+        let run = call.args(["--ca-only"]).run();
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert!(run.stderr.contains("ca_only (from --ca-only) is true, but ca_bundle is not set"), "{}", run.stderr);
+    }
+    assert!(sandbox.requests().is_empty());
+    assert_eq!(Versioner::deployment(&sandbox, "success").args(["--ca-only=false"]).run().code, 0);
 }
 
 #[test]

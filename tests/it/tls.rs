@@ -149,6 +149,32 @@ fn server_without_the_key_of_the_certificate_in_ca_bundle_is_not_trusted() {
 }
 
 #[test]
+fn ca_only_trusts_nothing_but_ca_bundle() {
+    let (sandbox, self_signed) = (sandbox(), sandbox_with(Tls::SelfSigned));
+    let (own, other) = (sandbox.ca_pem().unwrap(), self_signed.ca_pem().unwrap());
+    for (variable, file) in
+        [("SSL_CERT_FILE", "own.pem"), ("NODE_EXTRA_CA_CERTS", "own.pem"), ("SSL_CERT_DIR", "certs/0a1b2c3d.0")]
+    {
+        let trusted = |ca_only: &str| {
+            let call = with_bundle(&sandbox, &[other]).env("VERSIONER_CA_ONLY", ca_only);
+            let path = call.file(file, own);
+            let path = if variable == "SSL_CERT_DIR" { path.trim_end_matches("/0a1b2c3d.0") } else { &path };
+            call.env(variable, path).run()
+        };
+        assert_eq!(trusted("false").code, 0, "{variable}");
+        let run = trusted("true");
+        assert_eq!(run.code, 1, "{variable}: {}", run.stderr);
+        assert!(run.stderr.contains("unknown certificate authority"), "{}", run.stderr);
+    }
+    for (sandbox, bundle) in [(&sandbox, own), (&self_signed, other)] {
+        let run = with_bundle(sandbox, &[bundle]).args(["--ca-only"]).run();
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let untrusted = with_bundle(&sandbox, &[other]).args(["--ca-only"]);
+    assert!(!opens_system_store(&untrusted), "the system's store is opened with ca_only");
+}
+
+#[test]
 fn ca_bundle_without_certificates_exits_1() {
     let sandbox = sandbox();
     let call = call(&sandbox);
