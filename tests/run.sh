@@ -17,7 +17,7 @@ readonly needs=(
   'curl|curl|download:: environment::'
   'dash|dash|entrypoint:: download:: environment::'
   'shasum|perl|entrypoint::shasum'
-  'strace|strace|tls::strace'
+  'strace|strace|tls::strace network::strace'
   'wget|wget|download::'
 )
 

@@ -216,7 +216,7 @@ fn build_through(proxy: &str) -> Versioner {
 }
 
 #[test]
-fn no_piece_of_a_proxy_password_is_shown_or_looked_up() {
+fn strace_shows_no_lookup_of_a_piece_of_a_proxy_password() {
     let (address, _) = proxy("HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n");
     let (_, network) = crate::tls::trace(&build_through(&format!("http://bob:pass@{address}")), "network");
     assert!(network.contains("AF_INET"), "{network}");
