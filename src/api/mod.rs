@@ -146,7 +146,7 @@ impl Client {
         self.endpoint("health")
     }
 
-    /// Asks once, without a key, whether the API is up: `GET /health`. Gives the status, of which 2xx means that it is.
+    /// Requests `GET /health` once, without a key. Returns the status, of which 2xx means that it is.
     ///
     /// # Errors
     /// [`Unavailable`] if there is no reply.

@@ -11,7 +11,7 @@ use crate::model::payload::Payload;
 use crate::report::{Outputs, check as words, unavailable};
 use crate::settings::{CheckPlan, ResolvedSetting, SettingError};
 
-/// Shows the settings, and asks the API if wanted. Gives the exit code: 0 if an event could be sent.
+/// Shows the settings, and sends a request to the API if wanted. Returns the exit code: 0 if an event could be sent.
 pub(super) async fn check(
     start: &Start<'_>,
     plan: &CheckPlan,

@@ -15,7 +15,7 @@ use crate::settings::SettingError;
 use crate::state::{JournalEntry, OtherDeployments, StartState};
 use serde_json::{Map, Value};
 
-/// Reports the ends with `status`. Gives the exit code.
+/// Reports the ends with `status`. Returns the exit code.
 pub(super) async fn finish(session: &Session<'_>, status: Option<&Sourced<Status>>) -> u8 {
     let (outcome, outputs) = match open_deployments(session) {
         Err(outcome) => (outcome, Outputs::default()),
@@ -137,7 +137,7 @@ fn deployments(count: usize) -> String {
     }
 }
 
-/// Reports the end of each deployment. Gives the last outcome that fails the job, else the last one.
+/// Reports the end of each deployment. Returns the last outcome that fails the job, else the last one.
 async fn finish_all(
     session: &Session<'_>,
     deployments: Vec<Deployment>,

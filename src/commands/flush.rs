@@ -6,7 +6,7 @@ use crate::model::outcome::Outcome;
 use crate::report::{Outputs, spool as words};
 use crate::text::Foreign;
 
-/// Delivers all events that can be delivered. Gives the exit code: 0 if none is left.
+/// Delivers all events that can be delivered. Returns the exit code: 0 if none is left.
 pub(super) async fn flush(session: &Session<'_>) -> u8 {
     let (outcome, outputs) = deliver_all(session).await;
     session.set_outputs(outputs);

@@ -25,7 +25,7 @@ use crate::text::{Redactor, sanitize};
 use std::ffi::OsString;
 use std::path::Path;
 
-/// Executes the command that `args` and `env` describe, in `directory`. Gives the exit code.
+/// Executes the command that `args` and `env` describe, in `directory`. Returns the exit code.
 pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, directory: &Path) -> u8 {
     protect_secrets();
     install_handlers();
@@ -155,7 +155,7 @@ impl Start<'_> {
         Client::new(api, self.env, self.system.source_system.unwrap_or("no CI"))
     }
 
-    /// Reports invalid settings. Gives the exit code.
+    /// Reports invalid settings. Returns the exit code.
     fn invalid(&self, errors: &[SettingError]) -> u8 {
         config_errors(self.console, errors);
         print_json(self.console, self.json, &Outputs::default());

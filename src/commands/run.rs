@@ -26,7 +26,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use tokio::time::Instant;
 
-/// Wraps the command. Gives the exit code.
+/// Wraps the command. Returns the exit code.
 pub(super) async fn run(session: &Session<'_>, env: &Env, plan: &RunPlan) -> u8 {
     let mut signals = Signals::listen(WRAPPED);
     if session.system.source_system.is_some() {
@@ -160,7 +160,7 @@ impl WrappedRun<'_> {
         truncate(&failure, 500, "…", char::len_utf8)
     }
 
-    /// The gate is closed: the command does not run. Gives the exit code.
+    /// The gate is closed: the command does not run. Returns the exit code.
     async fn closed(&self, delivered: Delivered, outputs: Outputs) -> u8 {
         let session = self.session;
         let code = delivered.outcome.exit_code();
@@ -187,7 +187,7 @@ impl WrappedRun<'_> {
         code
     }
 
-    /// Runs the command and reports its end. Gives the exit code.
+    /// Runs the command and reports its end. Returns the exit code.
     async fn run(&self, pass: GatePass, words: &[OsString], supervisor: &mut Supervisor, signals: &mut Signals) -> u8 {
         let session = self.session;
         if let Some(signal) = signals.pending_stop().await {
@@ -230,7 +230,7 @@ impl WrappedRun<'_> {
         Orders::new(self.env, self.body.clone(), metadata, !pass.entries.is_empty())
     }
 
-    /// Stays with the command until it ends, and reports its end. Gives the exit code.
+    /// Stays with the command until it ends, and reports its end. Returns the exit code.
     async fn accompany(
         &self,
         mut running: RunningCommand<'_>,
@@ -341,7 +341,7 @@ impl WrappedRun<'_> {
         deliver(self.session, outgoing, signals).await
     }
 
-    /// Reports the end to people. Gives the outputs of the whole run.
+    /// Reports the end to people. Returns the outputs of the whole run.
     fn show_end(
         &self,
         delivered: Delivered,
@@ -368,7 +368,7 @@ impl WrappedRun<'_> {
         (delivered, outputs)
     }
 
-    /// Sets the outputs. Gives the exit code: the command's own, or if that is 0, whether its end was lost.
+    /// Sets the outputs. Returns the exit code: the command's own, or if that is 0, whether its end was lost.
     fn end(&self, delivered: &Delivered, outputs: Outputs, code: u8) -> u8 {
         self.session.set_outputs(outputs);
         let fail_on_api_error = self.session.settings.errors.fail_on_api_error;

@@ -7,7 +7,7 @@ use crate::model::status::Status;
 use crate::process::signals::{STOP, Signals};
 use crate::settings::ReportPlan;
 
-/// Reports the event. Gives the exit code.
+/// Reports the event. Returns the exit code.
 pub(super) async fn track(session: &Session<'_>, plan: &ReportPlan) -> u8 {
     let event = &plan.event;
     let context = session.context(event, false);

@@ -42,7 +42,7 @@ pub struct Flushed {
 const MAX_FAILURES: usize = 3;
 
 impl Session<'_> {
-    /// Delivers the spool within `limit` before an event with `role` and `body`. Gives what is left. Failures are one line, as
+    /// Delivers the spool within `limit` before an event with `role` and `body`. Returns what is left. Failures are one line, as
     /// the event itself will report them.
     pub(super) async fn flush_before(
         &self,
@@ -204,7 +204,7 @@ impl Session<'_> {
         }
     }
 
-    /// Notes a failed attempt in the event's file, or sets the event aside if it alone keeps failing. Says whether it did. The
+    /// Records a failed attempt in the event's file, or sets the event aside if it alone keeps failing. Says whether it did. The
     /// event is intact without the note.
     fn give_up(&self, spool: &Spool, name: &str, event: &SpooledEvent, failure: &str) -> bool {
         let tried_again = SpooledEvent { tries: event.tries.saturating_add(1), ..event.clone() };

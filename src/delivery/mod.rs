@@ -175,14 +175,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes in the journal's entry an end that the API did not take.
+    /// Records in the journal's entry an end that the API did not take.
     fn note_end(&self, entry: &mut JournalEntry, end: &Map<String, Value>) {
         if let Ok(journal) = &self.journal {
             self.note_error(journal.note_end(entry, end));
         }
     }
 
-    /// Notes that the API recorded an event, if that matters for spooled ones.
+    /// Records that the API recorded an event, if that matters for spooled ones.
     fn note_recorded(&self, spool: &Spool) {
         if !spool.is_empty()
             && let Err(error) = spool.note_recorded(Clock::system().now())
@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Gives the value, or prints that the journal cannot be written.
+    /// Returns the value, or prints that the journal cannot be written.
     fn note_error<T, E: Display>(&self, result: Result<T, E>) -> Option<T> {
         let note = |error: &E| {
             self.console

@@ -269,7 +269,7 @@ impl Session<'_> {
         Delivered { delivery, decision, outcome, open }
     }
 
-    /// Does what was decided for the journal. Gives the entries that are still open.
+    /// Does what was decided for the journal. Returns the entries that are still open.
     fn update_journal(
         &self,
         action: JournalAction,

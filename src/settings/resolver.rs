@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
         });
     }
 
-    /// Notes a resolved setting, for `check`.
+    /// Records a resolved setting, for `check`.
     pub(super) fn note(&mut self, name: &'static str, value: Option<(Foreign, Source)>) {
         let setting = match value {
             Some((value, source)) => ResolvedSetting { name, value: Some(clean_url(value.raw()).into()), source },

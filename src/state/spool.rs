@@ -251,7 +251,7 @@ impl Spool {
         self.folder.remove(name)
     }
 
-    /// Notes a failed attempt to deliver `event`.
+    /// Records a failed attempt to deliver `event`.
     ///
     /// # Errors
     /// [`FileError`] if it cannot be written.
@@ -260,7 +260,7 @@ impl Spool {
         self.folder.write(name, &event, Durability::Machine)
     }
 
-    /// Notes that the API recorded an event at `now`.
+    /// Records that the API recorded an event at `now`.
     ///
     /// # Errors
     /// [`FileError`] if it cannot be written.
@@ -281,7 +281,7 @@ impl Spool {
         event.tries >= MAX_TRIES && now.duration_since(first) >= MIN_FAILING && recorded_since()
     }
 
-    /// Moves `name` to the directory of set-aside events. Gives its new path.
+    /// Moves `name` to the directory of set-aside events. Returns its new path.
     ///
     /// # Errors
     /// [`FileError`] if it cannot be moved.
