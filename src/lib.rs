@@ -1,5 +1,4 @@
-//! The parts of `versioner`. The crate has a library only for tests, benchmarks and fuzz targets: nothing here is a stable
-//! interface.
+//! The parts of `versioner`. The library exists for the program and its tests: nothing here is a stable interface.
 
 #![allow(unreachable_pub, reason = "the modules are private: `pub` marks what other modules use")]
 

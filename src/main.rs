@@ -1,5 +1,6 @@
 //! The program `versioner`: a runtime, and an exit code.
 
+use anyhow::Context as _;
 use std::process::ExitCode;
 use versioner_action::{Env, execute};
 
@@ -9,20 +10,22 @@ fn main() -> ExitCode {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         fatal(&format!("this is a bug in versioner, at {location}: please report it"));
     }));
-    let env = Env::of_process();
-    let directory = std::env::current_dir().unwrap_or_default();
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let code = runtime.block_on(execute(std::env::args_os(), &env, &directory));
-            // A pending name resolution must not delay the exit.
-            runtime.shutdown_background();
-            ExitCode::from(code)
-        }
+    match run() {
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
-            fatal(&format!("the runtime cannot be started: {error}"));
+            fatal(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Returns the exit code.
+fn run() -> anyhow::Result<u8> {
+    let env = Env::of_process();
+    let directory = std::env::current_dir().unwrap_or_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the runtime cannot be started (check the limits of this job)")?;
+    Ok(runtime.block_on(execute(std::env::args_os(), &env, &directory)))
 }
 
 #[allow(clippy::print_stderr, reason = "the last resort if nothing else can print")]

@@ -87,11 +87,15 @@ fn given_keys(args: &[OsString], env: &Env) -> Redactor {
         after_flag = arg == "--api-key";
     }
     for (name, value) in env.iter() {
-        let name = name.replace('-', "_");
-        let is_key = matches!(name.as_str(), "INPUT_API_KEY" | "VERSIONER_API_KEY");
-        let is_file = matches!(name.as_str(), "INPUT_API_KEY_FILE" | "VERSIONER_API_KEY_FILE");
+        let name = name.replace('-', "_").to_ascii_uppercase();
+        let setting = ["INPUT_", "VERSIONER_", "PLUGIN_"].iter().find_map(|prefix| name.strip_prefix(prefix));
         // People set the key itself in place of the file's name.
-        if is_key || (is_file && value.trim().starts_with("sk_")) {
+        let is_key = match setting {
+            Some("API_KEY") => true,
+            Some("API_KEY_FILE") => value.trim().starts_with("sk_"),
+            _ => false,
+        };
+        if is_key {
             redactor.add(value);
         }
     }

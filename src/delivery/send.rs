@@ -115,7 +115,7 @@ pub async fn deliver(session: &Session<'_>, outgoing: Outgoing<'_>, mut signals:
         entry: open.first_mut().filter(|_| role == Role::Gate),
         rng: fastrand::Rng::new(),
         is_poll: false,
-        in_flight: false,
+        in_flight_since: None,
         unanswered_since: None,
     };
     let params = WaitParams { policy, own_version: context.event.version.value.raw(), clock: Clock::system() };
@@ -279,10 +279,8 @@ impl Session<'_> {
     ) -> Vec<JournalEntry> {
         let close = match action {
             JournalAction::MarkRecorded | JournalAction::MarkSent => {
-                let start = match action {
-                    JournalAction::MarkRecorded => StartState::Recorded,
-                    _ => StartState::Sent,
-                };
+                let is_recorded = action == JournalAction::MarkRecorded;
+                let start = if is_recorded { StartState::Recorded } else { StartState::Sent };
                 entries.iter_mut().for_each(|entry| self.update(entry, start));
                 false
             }
@@ -330,8 +328,8 @@ struct Sender<'a> {
     rng: fastrand::Rng,
     /// Whether this is a poll. During a wait, single attempts are not reported.
     is_poll: bool,
-    /// Whether an attempt is being sent.
-    in_flight: bool,
+    /// When the attempt was sent that has no reply yet.
+    in_flight_since: Option<Timestamp>,
     /// When the first attempt was sent that has no final answer.
     unanswered_since: Option<Timestamp>,
 }
@@ -339,7 +337,7 @@ struct Sender<'a> {
 impl Sender<'_> {
     /// When the first attempt was sent that may have been recorded, if a signal ends everything now.
     fn unanswered_since(&self) -> Option<Timestamp> {
-        self.unanswered_since.or_else(|| self.in_flight.then(|| Clock::system().now()))
+        self.unanswered_since.or(self.in_flight_since)
     }
 }
 
@@ -352,14 +350,14 @@ impl EventSender for Sender<'_> {
         if let Some(entry) = &mut self.entry {
             self.session.update(entry, StartState::Sent);
         }
-        let (session, in_flight, unanswered_since) = (self.session, &mut self.in_flight, &mut self.unanswered_since);
+        let (session, in_flight, unanswered) = (self.session, &mut self.in_flight_since, &mut self.unanswered_since);
         let mut observe = |progress: SendProgress<'_>| {
             match &progress {
-                SendProgress::Request { .. } => *in_flight = true,
+                SendProgress::Request { .. } => *in_flight = Some(Clock::system().now()),
                 SendProgress::Retrying { failure, .. } => {
-                    *in_flight = false;
+                    let sent = in_flight.take();
                     if matches!(failure, Failure::Unavailable(it) if it.may_be_recorded()) {
-                        unanswered_since.get_or_insert_with(|| Clock::system().now());
+                        *unanswered = unanswered.or(sent);
                     }
                 }
                 SendProgress::Reply { .. } => {}
@@ -367,7 +365,7 @@ impl EventSender for Sender<'_> {
             session.show_progress(&progress, quiet);
         };
         let result = self.client.send(request, deadline, Clock::system(), &mut self.rng, &mut observe).await;
-        self.in_flight = false;
+        self.in_flight_since = None;
         self.unanswered_since = self.unanswered_since.or(result.unanswered_since);
         if let (Some(entry), Verdict::Blocked(_), None) = (&mut self.entry, &result.verdict, self.unanswered_since) {
             self.session.update(entry, StartState::Blocked);

@@ -175,9 +175,10 @@ fn until_end(
     Decision::Poll((ahead + jitter).min(left), PollReason::AnnouncedEnd)
 }
 
-/// The pause before poll number `polls`: grows to four times `interval`, plus or minus a tenth.
+/// The pause before poll number `polls`: grows up to four times `interval`, with a jitter of a tenth.
 fn poll_pause(interval: Duration, polls: u32, rng: &mut fastrand::Rng) -> Duration {
     let growth = 1.5_f64.powi(i32::try_from(polls.min(16)).unwrap_or(16)).min(4.0);
-    let jitter = 0.9 + 0.2 * rng.f64();
-    interval.mul_f64((growth * jitter).min(4.0))
+    // Drawn from what the cap allows, not cut off at the cap: half of all jobs would then poll at the same time.
+    let largest = (4.0 / growth).min(1.1);
+    interval.mul_f64(growth * (0.9 + (largest - 0.9) * rng.f64()))
 }

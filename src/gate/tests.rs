@@ -219,6 +219,7 @@ fn poll_pauses_grow_fourfold_and_the_last_poll_is_at_the_deadline() {
             (27.0..=33.0).contains(&pauses[0]) && pauses.iter().all(|pause| *pause <= 120.0) && pauses[7] >= 108.0,
             "{pauses:?}"
         );
+        assert!(pauses[7] < 120.0, "jobs at the cap would poll at the same time");
         assert_eq!(pause(8, 1_750), Some(seconds(50)), "shortened to the deadline");
         assert_eq!(pause(8, 1_800), None);
     }

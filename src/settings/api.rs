@@ -28,7 +28,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>)
         && !allow_http
         && !is_loopback(&url.value)
     {
-        let error = SettingError::InsecureUrl { source_: url.source.clone(), url: url.value.as_str().into() };
+        let error = SettingError::InsecureUrl { set_by: url.source.clone(), url: url.value.as_str().into() };
         resolver.errors.push(error);
     }
     let ui_url = ui_url(resolver, url.as_ref());
@@ -108,7 +108,7 @@ pub(super) fn api_key(resolver: &mut Resolver<'_>, required: bool) -> Option<Sou
                 "api_key_file" => "the path of a file that contains only an API key",
                 _ => "an API key, sk_{account}_{id}_…, as the console shows it once",
             };
-            resolver.errors.push(SettingError::Key { name, source_: raw.source, problem, allowed });
+            resolver.errors.push(SettingError::Key { name, set_by: raw.source, problem: Box::new(problem), allowed });
             None
         }
     }

@@ -12,10 +12,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum SettingError {
     /// A value is not one of those allowed.
-    #[error("{name} (from {source_}) is {value:?}, which is invalid. Allowed: {allowed}.")]
+    #[error("{name} (from {set_by}) is {value:?}, which is invalid. Allowed: {allowed}.")]
     Invalid {
         name: &'static str,
-        source_: Source,
+        set_by: Source,
         /// Without credentials and the API key.
         value: Foreign,
         allowed: String,
@@ -42,14 +42,14 @@ pub enum SettingError {
     #[error("api_key and api_key_file are both set by the same kind of source (api_key by {0}). Remove one of them.")]
     BothKeys(Source),
     /// The key, or the file that should contain it, is invalid.
-    #[error("{name} (from {source_}) {problem}. Allowed: {allowed}.")]
-    Key { name: &'static str, source_: Source, problem: KeyProblem, allowed: &'static str },
+    #[error("{name} (from {set_by}) {problem}. Allowed: {allowed}.")]
+    Key { name: &'static str, set_by: Source, problem: Box<KeyProblem>, allowed: &'static str },
     /// The key would be sent unencrypted.
     #[error(
-        "api_url (from {source_}) is {url}, which would send the API key unencrypted. Use https, or set allow_http to true \
+        "api_url (from {set_by}) is {url}, which would send the API key unencrypted. Use https, or set allow_http to true \
          if everyone on that network may see the key."
     )]
-    InsecureUrl { source_: Source, url: Foreign },
+    InsecureUrl { set_by: Source, url: Foreign },
     /// There is nothing to trust.
     #[error(
         "ca_only (from {0}) is true, but ca_bundle is not set, and no server would be trusted. Set ca_bundle to a PEM file of \
@@ -73,12 +73,12 @@ pub enum SettingError {
         "run (from {run}) and command (from {command}) are both set, and one call does one thing. Remove one of them."
     )]
     RunAndCommand { run: Source, command: Source },
-    /// `finish` has a status that is no end.
+    /// `finish` has a status that is not an end.
     #[error(
-        "status (from {source_}) is {status}, which is no end. Allowed for 'finish': completed, failed, aborted, and the words \
+        "status (from {set_by}) is {status}, which is not an end. Allowed for 'finish': completed, failed, aborted, and the words \
          of CI systems for them, such as success, failure and cancelled."
     )]
-    NotTerminal { source_: Source, status: Status },
+    NotTerminal { set_by: Source, status: Status },
     /// `finish` has no status.
     #[error(
         "status is not set, and this CI system does not expose the job status. Set it with --status, INPUT_STATUS or \
@@ -99,7 +99,7 @@ pub enum KeyProblem {
     /// The name of the file is a key.
     #[error("looks like a key itself: use api_key for it, or the path of a file that contains it")]
     IsAKey,
-    #[error("names {0}, which is no file that can be read")]
+    #[error("names {0}, which is not a readable file")]
     NoFile(Foreign),
     #[error("names the file {path}, which cannot be read: {error}")]
     Unreadable { path: Foreign, error: Foreign },

@@ -148,8 +148,8 @@ fn status(resolver: &mut Resolver<'_>) -> Sourced<Status> {
 pub(super) fn job_status(resolver: &mut Resolver<'_>, detected: Option<&Detected>) -> Option<Sourced<Status>> {
     let status = resolver.name("status", &["status"], detected)?.map(|word| Status::parse(word.raw()));
     if matches!(status.value, Status::Pending | Status::Started) {
-        let (source_, status) = (status.source.clone(), status.value.clone());
-        resolver.errors.push(SettingError::NotTerminal { source_, status });
+        let (set_by, status) = (status.source.clone(), status.value.clone());
+        resolver.errors.push(SettingError::NotTerminal { set_by, status });
     }
     warn_of_unknown(resolver, &status);
     Some(status)

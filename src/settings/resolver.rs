@@ -134,7 +134,7 @@ impl<'a> Resolver<'a> {
         let value = self.redactor.redact(Foreign::new(clean_url(raw.value.raw())).clean());
         self.errors.push(SettingError::Invalid {
             name,
-            source_: raw.source.clone(),
+            set_by: raw.source.clone(),
             value: truncate(&value, 200, "…", char::len_utf8).into(),
             allowed: allowed.to_owned(),
         });

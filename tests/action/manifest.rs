@@ -111,6 +111,7 @@ fn every_program_output_is_an_action_output() {
     for (name, output) in outputs {
         assert_eq!(crate::action_yml::text(output, "value").unwrap(), format!("${{{{ steps.{id}.outputs.{name} }}}}"));
         assert!(description(output).ends_with('.'), "{name}");
+        assert!(OTHER_VARIABLES.contains(&name), "a later job would warn that VERSIONER_… {name} is unknown");
     }
 }
 

@@ -126,7 +126,7 @@ fn finish_without_a_terminal_status_exits_1() {
     let run = job.run_with(["finish"]);
     assert!(run.code == 1 && run.all().contains("--status"), "{}", run.all());
     let run = job.run_with(["finish", "--status", "started"]);
-    assert!(run.code == 1 && run.all().contains("which is no end"), "{}", run.all());
+    assert!(run.code == 1 && run.all().contains("which is not an end"), "{}", run.all());
     assert_eq!(sandbox.requests().len(), 1);
     // The deployment is still open.
     assert_eq!(job.run_with(["finish", "--status", "failed"]).code, 0);
