@@ -375,3 +375,13 @@ fn plugin_settings_are_read_only_where_plugins_exist() {
     }
     assert_eq!(call(("GITLAB_CI", "true")).run().code, 1);
 }
+
+#[test]
+fn usage_error_shows_no_key_however_its_variable_is_spelled() {
+    let key = "acme-without-the-usual-prefix-4711";
+    for name in ["VERSIONER_API_KEY", "INPUT_API_KEY", "INPUT_API-KEY", "INPUT_Api_Key", "PLUGIN_API_KEY"] {
+        let run = Versioner::bare().env(name, key).args(["track", key]).run();
+        assert!(run.code == 1 && !run.all().contains(key), "{name}: {}", run.all());
+        assert!(run.all().contains("***"), "{name}: {}", run.all());
+    }
+}
