@@ -2,14 +2,12 @@
 //!
 //! Owns: transport failures. Does not own: what a reply means (`classify`).
 
-use super::tls::is_ca_as_server;
-use crate::model::verdict::{CertificateProblem, UnavailableCause};
+use super::tls::problem::{certificate_problem, describe, tls_error};
+use crate::model::verdict::UnavailableCause;
 use crate::text::Foreign;
 use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Response};
-use rustls::CertificateError;
 use std::error::Error;
-use std::io;
 use tokio::time::{Instant, timeout_at};
 
 /// A reply is read up to this many bytes.
@@ -99,10 +97,14 @@ async fn read_body(mut response: Response, deadline: Instant) -> (Vec<u8>, BodyS
 
 fn cause_of(error: &reqwest::Error) -> UnavailableCause {
     let chain = || std::iter::successors(Some(error as &dyn Error), |error| (*error).source());
-    if let Some(certificate) = chain().find_map(certificate_error) {
-        return UnavailableCause::Certificate(certificate_problem(&certificate));
+    let tls = chain().find_map(tls_error);
+    if let Some(rustls::Error::InvalidCertificate(certificate)) = tls {
+        return UnavailableCause::Certificate(certificate_problem(certificate));
     }
-    let root = Foreign::new(chain().last().map(ToString::to_string).unwrap_or_default());
+    let root = Foreign::new(match tls {
+        Some(tls) => describe(tls),
+        None => chain().last().map(ToString::to_string).unwrap_or_default(),
+    });
     // The tunnel's error type is private to hyper-util: only its texts can be matched.
     let is = |text: &str| chain().any(|error| error.to_string() == text);
     if is("tunnel error: proxy authorization required") {
@@ -115,31 +117,5 @@ fn cause_of(error: &reqwest::Error) -> UnavailableCause {
         UnavailableCause::TimedOut
     } else {
         UnavailableCause::Closed(root)
-    }
-}
-
-/// The TLS error in `error`, which is wrapped in I/O errors that do not return it as their source.
-fn certificate_error(error: &(dyn Error + 'static)) -> Option<CertificateError> {
-    let mut inner: &(dyn Error + 'static) = error;
-    while let Some(next) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        inner = next;
-    }
-    match inner.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(certificate)) => Some(certificate.clone()),
-        _ => None,
-    }
-}
-
-fn certificate_problem(error: &CertificateError) -> CertificateProblem {
-    match error {
-        CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer,
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateProblem::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => CertificateProblem::NotValidYet,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            CertificateProblem::OtherHost
-        }
-        CertificateError::Revoked => CertificateProblem::Revoked,
-        error if is_ca_as_server(error) => CertificateProblem::CaAsServer,
-        other => CertificateProblem::Other(other.to_string().into()),
     }
 }

@@ -1,20 +1,21 @@
 //! Certificate verification: the built-in roots, the user's, and the system's store if those do not suffice.
 //!
-//! Owns: which roots are trusted. No setting turns verification off. Does not own: the handshake (rustls).
+//! Owns: which certificates are trusted. No setting turns verification off. Does not own: the handshake (rustls).
+
+pub(super) mod problem;
 
 use super::config::is_readable_file;
 use super::error::ClientError;
 use crate::env::Env;
 use crate::model::source::Sourced;
 use crate::text::Foreign;
+use problem::is_ca_as_server;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_native_certs::load_certs_from_paths;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -161,12 +162,6 @@ fn is_about_issuer(error: &CertificateError) -> bool {
             | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
     ) || is_ca_as_server(error)
-}
-
-/// Whether a server has the certificate of an authority, as most self-signed certificates are.
-pub(super) fn is_ca_as_server(error: &CertificateError) -> bool {
-    // The error's type is private to rustls: only its text can be matched.
-    matches!(error, CertificateError::Other(OtherError(inner)) if inner.to_string() == "CaUsedAsEndEntity")
 }
 
 impl ServerCertVerifier for Verifier {

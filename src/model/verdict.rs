@@ -161,11 +161,25 @@ pub enum CertificateProblem {
     UnknownIssuer,
     /// It is the certificate of an authority, as most self-signed ones are.
     CaAsServer,
+    /// It, or the handshake, is not signed by the right key.
+    BadSignature,
     Expired,
     NotValidYet,
     /// It belongs to other host names.
     OtherHost,
+    /// It has no host names.
+    NoHost,
+    /// It is for another purpose than servers.
+    OtherPurpose,
     Revoked,
+    /// Whether it is revoked could not be determined.
+    UnknownRevocation,
+    /// It is signed with an algorithm that is not supported.
+    UnsupportedAlgorithm,
+    /// It has a critical extension that is not supported.
+    UnsupportedExtension,
+    /// It cannot be read.
+    Malformed,
     Other(Foreign),
 }
 

@@ -148,17 +148,30 @@ fn server_advice(status: u16) -> &'static str {
 
 fn certificate_advice(problem: &CertificateProblem) -> &'static str {
     match problem {
+        CertificateProblem::UnknownIssuer => {
+            "If this network inspects TLS or the API has its own certificate authority, set ca_bundle to that authority's \
+             PEM file"
+        }
         CertificateProblem::CaAsServer => {
             "If it is the API's own certificate, set ca_bundle to the PEM file of exactly this certificate"
+        }
+        CertificateProblem::BadSignature => {
+            "If the API's certificate authority was replaced, set ca_bundle to the PEM file of the current one"
         }
         CertificateProblem::Expired | CertificateProblem::NotValidYet => {
             "Renew the server's certificate, or correct this machine's clock"
         }
         CertificateProblem::OtherHost => "Check api_url: its host must be one that the certificate names",
-        CertificateProblem::UnknownIssuer | CertificateProblem::Revoked | CertificateProblem::Other(_) => {
-            "If this network inspects TLS or the API has its own certificate authority, set ca_bundle to that authority's \
-             PEM file"
+        CertificateProblem::NoHost => {
+            "Replace the server's certificate with one that names its host as a subjectAltName"
         }
+        CertificateProblem::OtherPurpose
+        | CertificateProblem::Revoked
+        | CertificateProblem::UnknownRevocation
+        | CertificateProblem::UnsupportedAlgorithm
+        | CertificateProblem::UnsupportedExtension
+        | CertificateProblem::Malformed
+        | CertificateProblem::Other(_) => "Check api_url. If it is correct, replace the server's certificate",
     }
 }
 
@@ -166,10 +179,21 @@ fn certificate(problem: &CertificateProblem) -> String {
     match problem {
         CertificateProblem::UnknownIssuer => "its certificate is signed by an unknown certificate authority",
         CertificateProblem::CaAsServer => "its certificate is self-signed, or that of a certificate authority",
+        CertificateProblem::BadSignature => {
+            "its certificate is not signed by the authority that it names, or the server does not have its key"
+        }
         CertificateProblem::Expired => "its certificate has expired, or this machine's clock is wrong",
         CertificateProblem::NotValidYet => "its certificate is not valid yet, or this machine's clock is wrong",
         CertificateProblem::OtherHost => "its certificate is for other host names",
+        CertificateProblem::NoHost => "its certificate is for no host name, as it has no subjectAltName",
+        CertificateProblem::OtherPurpose => "its certificate may not be used by a server",
         CertificateProblem::Revoked => "its certificate has been revoked",
+        CertificateProblem::UnknownRevocation => "whether its certificate has been revoked could not be determined",
+        CertificateProblem::UnsupportedAlgorithm => {
+            "its certificate is signed with an algorithm that is not supported, such as SHA-1"
+        }
+        CertificateProblem::UnsupportedExtension => "its certificate has a critical extension that is not supported",
+        CertificateProblem::Malformed => "its certificate cannot be read",
         CertificateProblem::Other(detail) => return format!("its certificate is not acceptable ({detail})"),
     }
     .to_owned()
@@ -212,6 +236,31 @@ mod tests {
             assert_eq!(unavailable.may_be_recorded(), may_be_recorded, "{unavailable:?}");
             assert!(summary(&unavailable).contains("proxy.example"), "{}", summary(&unavailable));
             assert!(advice(&unavailable).len() > 20, "{unavailable:?}");
+        }
+    }
+    #[test]
+    fn every_certificate_problem_is_explained_and_has_advice() {
+        for (problem, explanation, next) in [
+            (CertificateProblem::UnknownIssuer, "unknown certificate authority", "set ca_bundle"),
+            (CertificateProblem::CaAsServer, "self-signed", "set ca_bundle"),
+            (CertificateProblem::BadSignature, "not signed by the authority", "set ca_bundle"),
+            (CertificateProblem::Expired, "expired", "clock"),
+            (CertificateProblem::NotValidYet, "not valid yet", "clock"),
+            (CertificateProblem::OtherHost, "other host names", "api_url"),
+            (CertificateProblem::NoHost, "no host name", "subjectAltName"),
+            (CertificateProblem::OtherPurpose, "may not be used by a server", "replace"),
+            (CertificateProblem::Revoked, "has been revoked", "replace"),
+            (CertificateProblem::UnknownRevocation, "could not be determined", "replace"),
+            (CertificateProblem::UnsupportedAlgorithm, "algorithm", "replace"),
+            (CertificateProblem::UnsupportedExtension, "extension", "replace"),
+            (CertificateProblem::Malformed, "cannot be read", "replace"),
+            (CertificateProblem::Other("path len constraint violated".into()), "path len constraint", "replace"),
+        ] {
+            let cause = UnavailableCause::Certificate(problem);
+            let unavailable = Unavailable { cause, host: "api.example".into(), proxy: None, asked_pause: None };
+            let (summary, advice) = (summary(&unavailable), advice(&unavailable));
+            assert!(summary.contains("api.example cannot be trusted") && summary.contains(explanation), "{summary}");
+            assert!(advice.contains(next), "{advice}");
         }
     }
 }

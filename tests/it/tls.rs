@@ -144,7 +144,7 @@ fn server_without_the_key_of_the_certificate_in_ca_bundle_is_not_trusted() {
     let sandbox = sandbox_with(Tls::SelfSignedWrongKey);
     let run = with_bundle(&sandbox, &[sandbox.ca_pem().unwrap()]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("localhost cannot be trusted"), "{}", run.stderr);
+    assert!(run.stderr.contains("the server does not have its key"), "{}", run.stderr);
     assert!(sandbox.requests().is_empty());
 }
 
@@ -222,6 +222,15 @@ pub(crate) fn trace(call: &Versioner, system_calls: &str) -> (std::process::Outp
     traced.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     let output = traced.output().expect("strace is installed (apt-get install strace)");
     (output, crate::support::read(&log))
+}
+
+#[test]
+fn server_without_tls_is_explained() {
+    let sandbox = Sandbox::start();
+    let url = format!("https://{}", sandbox.addr());
+    let run = call(&sandbox).args(["--api-url", &url]).run();
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("connection to 127.0.0.1: the answer is not TLS"), "{}", run.stderr);
 }
 
 /// Starts a CONNECT proxy that connects every client to `to`, whatever host it asks for. Returns its address and the
