@@ -146,14 +146,13 @@ impl<'a> RunningCommand<'a> {
     }
 
     /// After the end: finds out whether a signal stopped the command, and if so kills what is left of its group.
+    /// Until then its process id is reserved.
     async fn settle(&mut self, end: CommandEnd, signals: &mut Signals) {
         if self.stopping.is_none() && end.was_stopped() {
             let late = timeout(LATE_SIGNAL, signals.next_stop()).await;
             self.stopping = late.ok().map(|signal| (signal, Instant::now()));
         }
-        if self.stopping.is_some() {
-            self.supervisor.kill_rest();
-        }
+        self.supervisor.reap(self.stopping.is_some());
     }
 }
 

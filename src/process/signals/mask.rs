@@ -44,7 +44,7 @@ impl Mask {
 }
 
 /// Signals that our parent blocked. Safe code cannot unblock them, so we regularly check whether one is pending. It stays
-/// pending, so it is reported once.
+/// pending, so it is reported once. Processes that we start inherit the block: of our signals, only SIGKILL ends them.
 #[derive(Debug)]
 pub(super) struct Blocked {
     signals: Vec<Signal>,

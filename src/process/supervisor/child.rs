@@ -105,8 +105,8 @@ impl Child {
         }
     }
 
-    /// Releases the process id of a command that has ended.
-    pub(super) fn reap(mut self) {
+    /// Reaps the command, which has ended. Signals must not be sent any more.
+    pub(super) fn reap(&mut self) {
         let _ = self.child.wait();
     }
 }

@@ -153,7 +153,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits for the command's end. Its process id stays reserved until this is dropped.
+    /// Waits for the command's end. Its process id stays reserved until [`Supervisor::reap`].
     pub(super) async fn ended(&mut self) -> CommandEnd {
         loop {
             tokio::select! {
@@ -186,10 +186,10 @@ impl Supervisor {
         self.send_signal(KILL, true);
     }
 
-    /// Kills what a command that has ended left running in its group.
-    pub(super) fn kill_rest(&self) {
+    /// Reaps the command, which has ended, and can first kill what it left running in its group.
+    pub(super) fn reap(&self, kill_rest: bool) {
         // Without the supervisor, `end_without_supervisor` has done it.
-        let _ = self.connection.send(&Request::KillRest, &[]);
+        let _ = self.connection.send(&Request::Reap { kill_rest }, &[]);
     }
 
     fn send_signal(&self, number: u8, stops: bool) {

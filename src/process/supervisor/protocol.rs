@@ -41,8 +41,11 @@ pub(super) enum Request {
     Run(Run),
     /// Sends a signal to the command.
     Signal { number: u8, stops: bool },
-    /// Kills what the command left running. It has ended.
-    KillRest,
+    /// Reaps the command, which has ended.
+    Reap {
+        /// Whether to kill what it left running first.
+        kill_rest: bool,
+    },
     /// The supervisor is not needed any more.
     Goodbye,
 }

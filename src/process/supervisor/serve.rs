@@ -54,9 +54,6 @@ pub async fn supervise(report: impl AsyncFnOnce(Abandoned)) -> Result<(), StartE
     if supervisor.serve().await {
         supervisor.abandon(report).await;
     }
-    if let Some(command) = supervisor.command {
-        command.child.reap();
-    }
     Ok(())
 }
 
@@ -114,10 +111,10 @@ impl Server {
             (Request::Payload(payload), _) => self.payload = payload,
             (Request::Run(run), None) => self.start(&run),
             (Request::Signal { number, stops }, Some(command)) => command.signal(number, stops),
-            (Request::KillRest, Some(command)) => command.child.kill_rest(),
+            (Request::Reap { kill_rest }, Some(command)) => command.reap(kill_rest),
             // The other side makes no such requests.
             (Request::Begin { .. } | Request::Run(_) | Request::Goodbye, _) => {}
-            (Request::Signal { .. } | Request::KillRest, None) => {}
+            (Request::Signal { .. } | Request::Reap { .. }, None) => {}
         }
     }
 
@@ -170,6 +167,9 @@ impl Server {
 
 impl Command {
     fn signal(&mut self, number: u8, stops: bool) {
+        if self.end.is_some() {
+            return;
+        }
         if let Some(signal) = named(number) {
             self.child.signal(signal);
         }
@@ -195,9 +195,19 @@ impl Command {
                 self.child.ended().await
             }
         };
-        self.child.kill_rest();
         self.end = Some(end);
+        self.reap(true);
         end
+    }
+
+    fn reap(&mut self, kill_rest: bool) {
+        // While it runs, reaping it would wait for its end.
+        if self.end.is_some() {
+            if kill_rest {
+                self.child.kill_rest();
+            }
+            self.child.reap();
+        }
     }
 }
 

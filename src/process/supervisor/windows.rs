@@ -112,6 +112,6 @@ impl Supervisor {
         let _ = self.command.as_mut().map(Child::kill);
     }
 
-    /// There are no process groups.
-    pub(super) fn kill_rest(&self) {}
+    /// There are no process groups, and no zombies.
+    pub(super) fn reap(&self, _kill_rest: bool) {}
 }

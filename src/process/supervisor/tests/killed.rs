@@ -56,8 +56,10 @@ fn being_killed_before_the_command_starts_is_reported() {
 
 #[test]
 fn being_killed_after_the_command_ended_is_reported() {
-    let job = Job::start(PLAIN, "exit 3", &[("STAY", "after")]);
+    let job = Job::start(PLAIN, "echo $$ > \"$DIR/pid\"; exit 3", &[("STAY", "after")]);
     job.wait_for("ready");
+    // It was reaped although `versioner run` still reports its end.
+    assert!(!Path::new("/proc").join(job.wait_for("pid")).exists());
     job.kill_group();
     assert_eq!(job.wait_for("report"), "payload Ended(Code(3))");
     job.end();
