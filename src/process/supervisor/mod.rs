@@ -235,7 +235,7 @@ impl Drop for Supervisor {
 /// Starts this program as the supervisor, with `socket` as its stdin.
 ///
 /// It has neither our standard streams, because a program that reads our output would wait for the supervisor's end as well, nor
-/// the `private` variables.
+/// the `private` variables. Other file descriptors that we inherited stay open in it: the command inherits them in turn.
 fn spawn(socket: OwnedFd, private: &[OsString], in_own_group: bool) -> io::Result<Child> {
     let start = |program: &Path| {
         let mut command = supervisor_command(program);
