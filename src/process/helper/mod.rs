@@ -44,13 +44,6 @@ pub enum HelperError {
     LimitReached(Foreign, Duration),
 }
 
-// For callers that do not have typed errors yet.
-impl From<HelperError> for String {
-    fn from(error: HelperError) -> Self {
-        error.to_string()
-    }
-}
-
 /// A helper program of a CI system.
 #[derive(Debug)]
 pub struct HelperProgram {
