@@ -57,6 +57,7 @@ pub enum StartError {
         cause: Foreign,
     },
     /// The second process that runs the command could not be started, or was killed.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "Windows has no supervisor"))]
     #[error("the process that supervises the command could not be started: {0}")]
     Supervisor(Foreign),
     /// Anything else, for example a file that is no program.
@@ -84,6 +85,7 @@ impl StartError {
         }
     }
 
+    #[cfg(unix)]
     pub(super) fn supervisor(error: &io::Error) -> Self {
         Self::Supervisor(error.to_string().into())
     }

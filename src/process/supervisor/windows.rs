@@ -21,6 +21,7 @@ pub struct Abandoned {
 }
 
 /// What became of the command.
+#[allow(dead_code, reason = "the interface is that of Unix")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandState {
     /// It was not started.
