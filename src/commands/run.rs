@@ -227,7 +227,7 @@ impl WrappedRun<'_> {
         if matches!(pass.check, GateCheck::NotChecked(_)) {
             metadata.push(("vi_started_at".to_owned(), rfc3339(self.started_at)));
         }
-        Orders::new(self.env, self.body.clone(), metadata, !pass.entries.is_empty())
+        Orders::new(self.session, self.env, self.body.clone(), metadata, !pass.entries.is_empty())
     }
 
     /// Stays with the command until it ends, and reports its end. Returns the exit code.

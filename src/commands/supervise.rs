@@ -37,11 +37,14 @@ pub(super) struct Orders {
     metadata: Vec<(String, String)>,
     /// Whether the journal knows of the deployment.
     is_in_journal: bool,
+    /// The job execution. Outside CI it is derived from the session, which the supervisor has left.
+    job: Option<String>,
 }
 
 impl Orders {
     /// The orders for the deployment that the event `started` has started. `metadata` is added to its end.
     pub(super) fn new(
+        session: &Session<'_>,
         env: &Env,
         started: Map<String, Value>,
         metadata: Vec<(String, String)>,
@@ -58,6 +61,7 @@ impl Orders {
             started,
             metadata,
             is_in_journal,
+            job: session.journal.as_ref().ok().map(|journal| journal.job().to_owned()),
         }
     }
 
@@ -87,7 +91,10 @@ async fn report(abandoned: Abandoned) {
     console.set_redactor(resolved.redactor);
     let start = Start { console: &console, env: &env, system, json: false };
     let Ok(client) = start.client(&settings.api) else { return };
-    let session = start.session(&client, &settings);
+    let mut session = start.session(&client, &settings);
+    if let Some(job) = &orders.job {
+        session.journal = session.journal.map(|journal| journal.of_job(job.clone()));
+    }
 
     let entries = match open_entries(&session, &orders) {
         Some(entries) => OpenEntries::Known(entries),

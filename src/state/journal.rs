@@ -82,6 +82,18 @@ impl Journal {
         Self { folder: Folder::new(root, "open", signer), job }
     }
 
+    /// The same journal, of another job execution.
+    #[must_use]
+    pub fn of_job(self, job: String) -> Self {
+        Self { job, ..self }
+    }
+
+    /// The identity of the job execution.
+    #[must_use]
+    pub fn job(&self) -> &str {
+        &self.job
+    }
+
     /// Adds the deployment that the event `payload` is about to start. As long as the entry lives, only this process closes it.
     ///
     /// # Errors
