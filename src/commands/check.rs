@@ -1,6 +1,6 @@
 //! `versioner check`: shows what would be sent and where each value comes from. Sends no event.
 
-use super::{Start, config_errors};
+use super::{CommandContext, config_errors};
 use crate::api::Client;
 use crate::console::Console;
 use crate::delivery::print_json;
@@ -13,7 +13,7 @@ use crate::settings::{CheckPlan, ResolvedSetting, SettingError};
 
 /// Shows the settings, and sends a request to the API if wanted. Returns the exit code: 0 if an event could be sent.
 pub(super) async fn check(
-    start: &Start<'_>,
+    start: &CommandContext<'_>,
     plan: &CheckPlan,
     settings: &[ResolvedSetting],
     mut errors: Vec<SettingError>,

@@ -1,7 +1,7 @@
 //! `versioner finish`: reports the end of every deployment that this job has started and not closed.
 
 use super::config_errors;
-use crate::delivery::{NoJournal, OpenEntries, Outgoing, SendBudget, Session, deliver};
+use crate::delivery::{NoJournal, OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::message::Level;
@@ -151,8 +151,8 @@ async fn finish_all(
         let event = Event::from_payload(&body, status);
         let context = session.context(&event, false);
         session.console.line(&context.line());
-        let entries = OpenEntries::Known(deployment.entries);
-        let outgoing = Outgoing { context, body, wait: &wait, budget: SendBudget::FULL, entries };
+        let entries = OpenEntries::Given(deployment.entries);
+        let outgoing = OutgoingEvent { context, body, wait: &wait, budget: SendBudget::FULL, entries };
         let delivered = deliver(session, outgoing, Some(&mut signals)).await;
         session.report(&delivered, context);
         if last.0.exit_code() == 0 || delivered.outcome.exit_code() != 0 {

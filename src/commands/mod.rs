@@ -66,7 +66,7 @@ pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, direct
     for warning in &resolved.warnings {
         console.warn(warning);
     }
-    Start { console: &console, env, system, json: line.json }.execute(resolved).await
+    CommandContext { console: &console, env, system, json: line.json }.execute(resolved).await
 }
 
 fn resolve(line: &CommandLine, env: &Env, system: &System, directory: &Path, redactor: Redactor) -> Resolved {
@@ -114,14 +114,14 @@ fn stray_keys(args: &[OsString], mut redactor: Redactor) -> Redactor {
 }
 
 /// What every command starts with.
-struct Start<'a> {
+struct CommandContext<'a> {
     console: &'a Console,
     env: &'a Env,
     system: &'static System,
     json: bool,
 }
 
-impl Start<'_> {
+impl CommandContext<'_> {
     async fn execute(&self, resolved: Resolved) -> u8 {
         let Resolved { plan, settings: resolved_settings, errors, .. } = resolved;
         match plan {

@@ -3,7 +3,7 @@
 //! Owns: the order of things. Does not own: the child process (`process`), nor sending events (`delivery`).
 
 use super::supervise::Orders;
-use crate::delivery::{Delivered, OpenEntries, Outgoing, SendBudget, Session, deliver};
+use crate::delivery::{Delivered, OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
@@ -134,12 +134,12 @@ impl WrappedRun<'_> {
     async fn gate(&self, signals: &mut Signals) -> Result<GatePass, u8> {
         let session = self.session;
         let context = session.context(&self.plan.event, true);
-        let outgoing = Outgoing {
+        let outgoing = OutgoingEvent {
             context,
             body: self.body.clone(),
             wait: &session.settings.wait,
             budget: SendBudget::FULL,
-            entries: OpenEntries::Unknown,
+            entries: OpenEntries::LookUp,
         };
         let delivered = deliver(session, outgoing, Some(signals)).await;
         session.report(&delivered, context);
@@ -331,12 +331,12 @@ impl WrappedRun<'_> {
         if matches!(check, GateCheck::NotChecked(_)) {
             add_metadata(&mut body, "vi_started_at", rfc3339(self.started_at));
         }
-        let outgoing = Outgoing {
+        let outgoing = OutgoingEvent {
             context: self.session.context(&event, true),
             body,
             wait: &self.wait,
             budget: report.budget,
-            entries: OpenEntries::Known(entries),
+            entries: OpenEntries::Given(entries),
         };
         deliver(self.session, outgoing, signals).await
     }

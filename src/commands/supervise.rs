@@ -3,10 +3,10 @@
 //! Owns: what the supervisor needs for that, and the status. Does not own: stopping the command (`process::supervisor`).
 
 use super::run::status_of;
-use super::{Start, resolve};
+use super::{CommandContext, resolve};
 use crate::ci::System;
 use crate::console::Console;
-use crate::delivery::{OpenEntries, Outgoing, SendBudget, Session, deliver};
+use crate::delivery::{OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
@@ -89,7 +89,7 @@ async fn report(abandoned: Abandoned) {
     let Plan::Run(settings, _) = resolved.plan else { return };
     let mut console = Console::new(system.surface(&env), true);
     console.set_redactor(resolved.redactor);
-    let start = Start { console: &console, env: &env, system, json: false };
+    let start = CommandContext { console: &console, env: &env, system, json: false };
     let Ok(client) = start.client(&settings.api) else { return };
     let mut session = start.session(&client, &settings);
     if let Some(job) = &orders.job {
@@ -97,7 +97,7 @@ async fn report(abandoned: Abandoned) {
     }
 
     let entries = match open_entries(&session, &orders) {
-        Some(entries) => OpenEntries::Known(entries),
+        Some(entries) => OpenEntries::Given(entries),
         None => return,
     };
     let status = Sourced { value: status(abandoned.command), source: Source::Subcommand("run") };
@@ -110,7 +110,7 @@ async fn report(abandoned: Abandoned) {
     }
     let wait = session.settings.wait.never_wait();
     let context = session.context(&event, true);
-    let outgoing = Outgoing { context, body, wait: &wait, budget: SendBudget::SHORT, entries };
+    let outgoing = OutgoingEvent { context, body, wait: &wait, budget: SendBudget::SHORT, entries };
     deliver(&session, outgoing, None).await;
 }
 

@@ -1,6 +1,6 @@
 //! `versioner track …`, and `versioner` without a subcommand: reports one event.
 
-use crate::delivery::{OpenEntries, Outgoing, SendBudget, Session, deliver};
+use crate::delivery::{OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::model::clock::Clock;
 use crate::model::payload::Payload;
 use crate::model::status::Status;
@@ -12,12 +12,12 @@ pub(super) async fn track(session: &Session<'_>, plan: &ReportPlan) -> u8 {
     let event = &plan.event;
     let context = session.context(event, false);
     session.console.line(&context.line());
-    let outgoing = Outgoing {
+    let outgoing = OutgoingEvent {
         context,
         body: Payload::new(event, Clock::system().now()).to_map(),
         wait: &session.settings.wait,
         budget: SendBudget::FULL,
-        entries: OpenEntries::Unknown,
+        entries: OpenEntries::LookUp,
     };
     let delivered = deliver(session, outgoing, Some(&mut Signals::listen(STOP))).await;
     session.report(&delivered, context);

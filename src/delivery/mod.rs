@@ -7,7 +7,7 @@ mod backlog;
 mod send;
 
 pub use backlog::FlushOptions;
-pub use send::{Delivered, OpenEntries, Outgoing, SendBudget, deliver};
+pub use send::{Delivered, OpenEntries, OutgoingEvent, SendBudget, deliver};
 
 use crate::api::{Client, SendProgress, SendRequest, SendResult};
 use crate::ci::System;

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// An event to send.
 #[derive(Debug)]
-pub struct Outgoing<'a> {
+pub struct OutgoingEvent<'a> {
     pub context: ReportContext<'a>,
     pub body: Map<String, Value>,
     pub wait: &'a WaitPolicy,
@@ -55,10 +55,9 @@ impl SendBudget {
 /// The journal's entries of the deployment that the event is about.
 #[derive(Debug)]
 pub enum OpenEntries {
-    /// To be looked up, or added by a gate.
-    Unknown,
-    /// These.
-    Known(Vec<JournalEntry>),
+    /// Look them up, or add one for a gate.
+    LookUp,
+    Given(Vec<JournalEntry>),
 }
 
 /// A sent event, and what was decided.
@@ -72,8 +71,12 @@ pub struct Delivered {
 }
 
 /// Sends an event, decides what follows, and does it. Without `signals`, no signal ends it.
-pub async fn deliver(session: &Session<'_>, outgoing: Outgoing<'_>, mut signals: Option<&mut Signals>) -> Delivered {
-    let Outgoing { context, mut body, wait: policy, budget, entries } = outgoing;
+pub async fn deliver(
+    session: &Session<'_>,
+    outgoing: OutgoingEvent<'_>,
+    mut signals: Option<&mut Signals>,
+) -> Delivered {
+    let OutgoingEvent { context, mut body, wait: policy, budget, entries } = outgoing;
     let role = context.event.role();
     let mut record = WaitRecord::default();
     let client = match budget.single_attempt {
@@ -89,8 +92,8 @@ pub async fn deliver(session: &Session<'_>, outgoing: Outgoing<'_>, mut signals:
         Err(signal) => {
             let sent = Sent::interrupted(signal, &record, None);
             let open = match entries {
-                OpenEntries::Known(entries) => entries,
-                OpenEntries::Unknown => Vec::new(),
+                OpenEntries::Given(entries) => entries,
+                OpenEntries::LookUp => Vec::new(),
             };
             return session.conclude(context, &body, record, sent, open).await;
         }
@@ -207,9 +210,9 @@ impl Session<'_> {
     /// The journal's entries of the deployment that `body` is about: a new one for a gate.
     fn open_entries(&self, role: Role, entries: OpenEntries, body: &Map<String, Value>) -> Vec<JournalEntry> {
         let journal = match (entries, &self.journal) {
-            (OpenEntries::Known(entries), _) => return entries,
-            (OpenEntries::Unknown, Err(_)) => return Vec::new(),
-            (OpenEntries::Unknown, Ok(journal)) => journal,
+            (OpenEntries::Given(entries), _) => return entries,
+            (OpenEntries::LookUp, Err(_)) => return Vec::new(),
+            (OpenEntries::LookUp, Ok(journal)) => journal,
         };
         match role {
             Role::Gate => {
