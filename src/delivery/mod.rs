@@ -233,13 +233,6 @@ pub fn print_json(console: &Console, json: bool, outputs: &Outputs) {
 }
 
 impl Delivered {
-    /// Whether the API knows of the event, or will.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        matches!(self.delivery.spool, crate::state::SpoolResult::Spooled(_))
-            || matches!(self.delivery.answer, Answer::Verdict(Verdict::Recorded(_)))
-    }
-
     /// Whether the API may have recorded the event although no answer says so.
     #[must_use]
     pub fn may_be_recorded(&self) -> bool {

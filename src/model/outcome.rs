@@ -16,12 +16,12 @@ pub enum Outcome {
     Blocked,
     /// The API will not accept the event.
     Rejected {
-        /// Whether the job goes on.
+        /// Whether the job continues.
         excused: bool,
     },
     /// There is no usable answer.
     Unavailable {
-        /// Whether the job goes on.
+        /// Whether the job continues.
         excused: bool,
     },
     /// The event is in the spool.
@@ -91,6 +91,27 @@ impl Outcome {
             Self::Interrupted { signal } => 128 + signal,
         }
     }
+
+    /// The exit code of `run` whose command ended with `command`, if this is the outcome of reporting its end: the command's,
+    /// unless that is 0 and the end is lost.
+    #[must_use]
+    pub fn exit_code_of_run(self, command: u8, fail_on_api_error: bool) -> u8 {
+        let of_report = match self {
+            Self::Done
+            | Self::Recorded
+            | Self::Spooled { .. }
+            | Self::Rejected { excused: true }
+            | Self::Unavailable { excused: true } => 0,
+            Self::Rejected { excused: false } | Self::Lost { rejected: true } if fail_on_api_error => 4,
+            Self::Rejected { excused: false }
+            | Self::Unavailable { excused: false }
+            | Self::Lost { .. }
+            | Self::Blocked
+            | Self::Interrupted { .. }
+            | Self::Misconfigured => 1,
+        };
+        if command == 0 { of_report } else { command }
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +137,27 @@ mod tests {
         ];
         for (outcome, code) in cases {
             assert_eq!(outcome.exit_code(), code, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn lost_end_fails_a_run_whose_command_succeeded() {
+        for (outcome, required, code) in [
+            (Outcome::Recorded, true, 0),
+            (Outcome::Spooled { fails: true }, true, 0),
+            (Outcome::Rejected { excused: true }, false, 0),
+            (Outcome::Unavailable { excused: true }, false, 0),
+            (Outcome::Rejected { excused: false }, true, 4),
+            (Outcome::Rejected { excused: false }, false, 1),
+            (Outcome::Lost { rejected: true }, true, 4),
+            (Outcome::Lost { rejected: true }, false, 1),
+            (Outcome::Lost { rejected: false }, true, 1),
+            (Outcome::Unavailable { excused: false }, true, 1),
+            (Outcome::Blocked, true, 1),
+            (Outcome::Interrupted { signal: 15 }, true, 1),
+        ] {
+            assert_eq!(outcome.exit_code_of_run(0, required), code, "{outcome:?}");
+            assert_eq!(outcome.exit_code_of_run(7, required), 7, "{outcome:?}");
         }
     }
 }

@@ -2,24 +2,28 @@
 //!
 //! Owns: the order of things. Does not own: the child process (`process`), nor sending events (`delivery`).
 
+mod end;
+
+pub(super) use end::status_of;
+
 use super::supervise::Orders;
 use crate::delivery::{Delivered, OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::env::Env;
 use crate::model::clock::Clock;
-use crate::model::event::Event;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
-use crate::model::payload::{Payload, add_metadata};
+use crate::model::payload::Payload;
 use crate::model::policy::{Gate, WaitPolicy};
-use crate::model::source::{Source, Sourced};
+use crate::model::source::Source;
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
 use crate::process::signals::{Signals, WRAPPED};
-use crate::process::{CommandEnd, EnvChanges, RunningCommand, Script, Supervisor};
+use crate::process::{EnvChanges, RunningCommand, Script, Supervisor};
 use crate::report::Outputs;
 use crate::settings::{RunCommand, RunPlan};
 use crate::state::JournalEntry;
 use crate::text::truncate;
+use end::{CommandRun, FinalReport};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::ffi::{OsStr, OsString};
@@ -108,22 +112,6 @@ impl GateCheck {
             Self::NotChecked(reason) => format!("not_checked: {reason}"),
         }
     }
-}
-
-/// The end of a deployment, as it is reported.
-struct FinalReport {
-    status: Status,
-    /// `None` if the command never ran.
-    run: Option<CommandRun>,
-    budget: SendBudget,
-}
-
-/// A command that ran.
-#[derive(Clone, Copy)]
-struct CommandRun {
-    started: Instant,
-    /// `None` while it still runs.
-    exit_code: Option<u8>,
 }
 
 impl WrappedRun<'_> {
@@ -289,103 +277,5 @@ impl WrappedRun<'_> {
             removed,
             added: key.map(|key| ("VERSIONER_API_KEY", key.value.expose().to_owned())).into_iter().collect(),
         }
-    }
-
-    /// Sends and shows the end.
-    async fn report_end(
-        &self,
-        pass: GatePass,
-        report: &FinalReport,
-        exit_code: Option<u8>,
-        signals: Option<&mut Signals>,
-    ) -> (Delivered, Outputs) {
-        let delivered = self.deliver_end(pass.entries, &pass.check, report, signals).await;
-        self.show_end(delivered, report, &pass.outputs, exit_code)
-    }
-
-    fn final_event(&self, report: &FinalReport) -> Event {
-        self.plan.event.with_status(Sourced { value: report.status.clone(), source: Source::Subcommand("run") })
-    }
-
-    async fn deliver_end(
-        &self,
-        entries: Vec<JournalEntry>,
-        check: &GateCheck,
-        report: &FinalReport,
-        signals: Option<&mut Signals>,
-    ) -> Delivered {
-        let event = self.final_event(report);
-        let mut body = Payload::new(&event, Clock::system().now()).to_map();
-        if let Some(run) = &report.run
-            && event.metadata.is_some()
-        {
-            if let Some(code) = run.exit_code {
-                add_metadata(&mut body, "exit_code", code);
-            }
-            let seconds = (run.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-            add_metadata(&mut body, "deployment_duration_seconds", seconds);
-        }
-        if event.metadata.is_some() {
-            add_metadata(&mut body, "vi_gate", self.session.console.redact(&check.metadata()));
-        }
-        if matches!(check, GateCheck::NotChecked(_)) {
-            add_metadata(&mut body, "vi_started_at", rfc3339(self.started_at));
-        }
-        let outgoing = OutgoingEvent {
-            context: self.session.context(&event, true),
-            body,
-            wait: &self.wait,
-            budget: report.budget,
-            entries: OpenEntries::Given(entries),
-        };
-        deliver(self.session, outgoing, signals).await
-    }
-
-    /// Reports the end to people. Returns the outputs of the whole run.
-    fn show_end(
-        &self,
-        delivered: Delivered,
-        report: &FinalReport,
-        gate: &Outputs,
-        exit_code: Option<u8>,
-    ) -> (Delivered, Outputs) {
-        let event = self.final_event(report);
-        let context = self.session.context(&event, true);
-        self.session.report(&delivered, context);
-        let last = self.session.outputs(&delivered, context);
-        let outputs = Outputs {
-            gate: gate.gate,
-            waited_seconds: gate.waited_seconds,
-            attempts: last.attempts.zip(gate.attempts).map(|(last, first)| last + first),
-            exit_code,
-            deployment_status: Some(match report.status {
-                Status::Completed => "completed",
-                Status::Aborted => "aborted",
-                Status::Failed | Status::Pending | Status::Started | Status::Unknown(_) => "failed",
-            }),
-            ..last
-        };
-        (delivered, outputs)
-    }
-
-    /// Sets the outputs. Returns the exit code: the command's own, or if that is 0, whether its end was lost.
-    fn end(&self, delivered: &Delivered, outputs: Outputs, code: u8) -> u8 {
-        self.session.set_outputs(outputs);
-        let fail_on_api_error = self.session.settings.errors.fail_on_api_error;
-        match (code, delivered.outcome) {
-            (0, Outcome::Rejected { .. } | Outcome::Lost { rejected: true }) if fail_on_api_error => 4,
-            (0, _) if delivered.is_settled() || delivered.decision.excused => 0,
-            (0, _) => 1,
-            (code, _) => code,
-        }
-    }
-}
-
-/// The status of a deployment whose command ended like this. `stopped`: a signal asked it to stop.
-pub(super) fn status_of(end: CommandEnd, stopped: bool) -> Status {
-    match (end.exit_code(), stopped) {
-        (0, _) => Status::Completed,
-        (_, true) => Status::Aborted,
-        (_, false) => Status::Failed,
     }
 }

@@ -1,0 +1,125 @@
+//! Reporting how a wrapped command ended.
+
+use super::{GateCheck, GatePass, WrappedRun};
+use crate::delivery::{Delivered, OpenEntries, OutgoingEvent, SendBudget, deliver};
+use crate::model::clock::Clock;
+use crate::model::event::Event;
+use crate::model::payload::{Payload, add_metadata};
+use crate::model::source::{Source, Sourced};
+use crate::model::status::Status;
+use crate::model::time::rfc3339;
+use crate::process::CommandEnd;
+use crate::process::signals::Signals;
+use crate::report::Outputs;
+use crate::state::JournalEntry;
+use tokio::time::Instant;
+
+/// The end of a deployment, as it is reported.
+pub(super) struct FinalReport {
+    pub(super) status: Status,
+    /// `None` if the command never ran.
+    pub(super) run: Option<CommandRun>,
+    pub(super) budget: SendBudget,
+}
+
+/// A command that ran.
+#[derive(Clone, Copy)]
+pub(super) struct CommandRun {
+    pub(super) started: Instant,
+    /// `None` while it still runs.
+    pub(super) exit_code: Option<u8>,
+}
+
+impl WrappedRun<'_> {
+    /// Sends and shows the end.
+    pub(super) async fn report_end(
+        &self,
+        pass: GatePass,
+        report: &FinalReport,
+        exit_code: Option<u8>,
+        signals: Option<&mut Signals>,
+    ) -> (Delivered, Outputs) {
+        let delivered = self.deliver_end(pass.entries, &pass.check, report, signals).await;
+        self.show_end(delivered, report, &pass.outputs, exit_code)
+    }
+
+    pub(super) fn final_event(&self, report: &FinalReport) -> Event {
+        self.plan.event.with_status(Sourced { value: report.status.clone(), source: Source::Subcommand("run") })
+    }
+
+    pub(super) async fn deliver_end(
+        &self,
+        entries: Vec<JournalEntry>,
+        check: &GateCheck,
+        report: &FinalReport,
+        signals: Option<&mut Signals>,
+    ) -> Delivered {
+        let event = self.final_event(report);
+        let mut body = Payload::new(&event, Clock::system().now()).to_map();
+        if let Some(run) = &report.run
+            && event.metadata.is_some()
+        {
+            if let Some(code) = run.exit_code {
+                add_metadata(&mut body, "exit_code", code);
+            }
+            let seconds = (run.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+            add_metadata(&mut body, "deployment_duration_seconds", seconds);
+        }
+        if event.metadata.is_some() {
+            add_metadata(&mut body, "vi_gate", self.session.console.redact(&check.metadata()));
+        }
+        if matches!(check, GateCheck::NotChecked(_)) {
+            add_metadata(&mut body, "vi_started_at", rfc3339(self.started_at));
+        }
+        let outgoing = OutgoingEvent {
+            context: self.session.context(&event, true),
+            body,
+            wait: &self.wait,
+            budget: report.budget,
+            entries: OpenEntries::Given(entries),
+        };
+        deliver(self.session, outgoing, signals).await
+    }
+
+    /// Reports the end to people. Returns the outputs of the whole run.
+    pub(super) fn show_end(
+        &self,
+        delivered: Delivered,
+        report: &FinalReport,
+        gate: &Outputs,
+        exit_code: Option<u8>,
+    ) -> (Delivered, Outputs) {
+        let event = self.final_event(report);
+        let context = self.session.context(&event, true);
+        self.session.report(&delivered, context);
+        let last = self.session.outputs(&delivered, context);
+        let outputs = Outputs {
+            gate: gate.gate,
+            waited_seconds: gate.waited_seconds,
+            attempts: last.attempts.zip(gate.attempts).map(|(last, first)| last + first),
+            exit_code,
+            deployment_status: Some(match report.status {
+                Status::Completed => "completed",
+                Status::Aborted => "aborted",
+                Status::Failed | Status::Pending | Status::Started | Status::Unknown(_) => "failed",
+            }),
+            ..last
+        };
+        (delivered, outputs)
+    }
+
+    /// Sets the outputs. Returns the exit code for a command that ended with `code`.
+    pub(super) fn end(&self, delivered: &Delivered, outputs: Outputs, code: u8) -> u8 {
+        self.session.set_outputs(outputs);
+        delivered.outcome.exit_code_of_run(code, self.session.settings.errors.fail_on_api_error)
+    }
+}
+
+/// The status of a deployment whose command ended like this. `stopped`: a signal asked it to stop.
+pub(in crate::commands) fn status_of(end: CommandEnd, stopped: bool) -> Status {
+    match (end.exit_code(), stopped) {
+        (0, _) => Status::Completed,
+        (_, true) => Status::Aborted,
+        (_, false) => Status::Failed,
+    }
+}
