@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod architecture;
 mod bad_input;
 #[cfg(unix)]
 mod cancelled;
