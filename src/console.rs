@@ -14,7 +14,7 @@ use std::io::{self, Write};
 pub struct Console {
     surface: Box<dyn Surface>,
     redactor: Redactor,
-    /// Whether stdout belongs to the outputs as JSON or to a command, so that messages go to stderr.
+    /// Whether stdout belongs to the outputs as JSON or to a command. Messages then go to stderr.
     stdout_is_taken: bool,
     /// Whether to print more.
     pub verbose: bool,

@@ -123,8 +123,8 @@ pub(super) mod tests {
                 "GITHUB_OUTPUT (/tmp/a ::error::b/# #vso[x]): entity not found",
             ),
             (
-                SurfaceError::not_ours(path, "is no report"),
-                "/tmp/a ::error::b/# #vso[x] exists already and is no report",
+                SurfaceError::not_ours(path, "is not a report"),
+                "/tmp/a ::error::b/# #vso[x] exists already and is not a report",
             ),
             (SurfaceError::helper_program("agent\n::error::x"), "agent ::error::x"),
         ];

@@ -79,7 +79,7 @@ pub(super) async fn run() -> u8 {
     }
 }
 
-/// Reports the end of the deployment. There is nobody to report problems to: an event that cannot be delivered is spooled.
+/// Reports the end of the deployment. Nothing is printed, as no one reads it. An event that cannot be delivered is spooled.
 async fn report(abandoned: Abandoned) {
     let Ok(orders) = serde_json::from_slice::<Orders>(&abandoned.payload) else { return };
     let env = Env::of_process().with(orders.private.iter().cloned());

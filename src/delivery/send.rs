@@ -38,14 +38,14 @@ pub struct SendBudget {
     single_attempt: Option<Duration>,
     /// For delivering spooled events first.
     flush: Duration,
-    /// How long sending goes on after a signal.
+    /// How long sending continues after a signal.
     grace: Duration,
 }
 
 impl SendBudget {
     /// The usual budget. A signal ends it.
     pub const FULL: Self = Self { single_attempt: None, flush: Duration::from_secs(10), grace: Duration::ZERO };
-    /// The last event of `run`: it goes on for 5 s after a signal, as the runner of GitHub Actions kills after 10 s.
+    /// The last event of `run`: it continues for 5 s after a signal, as the runner of GitHub Actions kills after 10 s.
     pub const LAST: Self = Self { single_attempt: None, flush: Duration::from_secs(10), grace: Duration::from_secs(5) };
     /// One short attempt, before the agent kills this process.
     pub const SHORT: Self =

@@ -79,11 +79,11 @@ const FORMS: [Form; 14] = [
     ("in twenty minutes", |now| (json!(after(now, 1_200).to_string()), Value::Null), Expected::Recheck),
     ("past", |now| (json!(after(now, -300).to_string()), Value::Null), Expected::Poll),
     (
-        "past, window goes on",
+        "past, window continues",
         |now| (json!(after(now, -300).to_string()), json!(offset(after(now, 240)))),
         Expected::End(240),
     ),
-    ("absent, window goes on", |now| (Value::Null, json!(after(now, 240).to_string())), Expected::End(240)),
+    ("absent, window continues", |now| (Value::Null, json!(after(now, 240).to_string())), Expected::End(240)),
     (
         "past, window too",
         |now| (json!(after(now, -300).to_string()), json!(after(now, -60).to_string())),
@@ -92,7 +92,7 @@ const FORMS: [Form; 14] = [
     ("null", |_| (Value::Null, Value::Null), Expected::Poll),
     ("a number", |now| (json!(after(now, 300).as_second()), Value::Null), Expected::Poll),
     ("nonsense", |_| (json!("soon"), Value::Null), Expected::Poll),
-    ("nonsense, window goes on", |now| (json!("soon"), json!(after(now, 240).to_string())), Expected::End(240)),
+    ("nonsense, window continues", |now| (json!("soon"), json!(after(now, 240).to_string())), Expected::End(240)),
     ("beyond the deadline", |now| (json!(after(now, 1_801).to_string()), Value::Null), Expected::Beyond),
 ];
 
@@ -187,7 +187,7 @@ fn stale_conflict_is_not_waited_for() {
     );
     assert!(matches!(decided(&of_another, Some(10)), Decision::Poll(..)), "it is of another version");
     assert!(matches!(decided(&started(30), Some(10)), Decision::Poll(..)), "it began before our try");
-    assert!(matches!(decided(&started(-86_400), None), Decision::Poll(..)), "a start in the future is no age");
+    assert!(matches!(decided(&started(-86_400), None), Decision::Poll(..)), "a start in the future has no age");
     let window = block(
         423,
         "NO_DEPLOY_WINDOW",

@@ -79,7 +79,7 @@ pub struct Situation<'a> {
     pub answer: &'a Answer,
     /// Whether a block was seen that no success has lifted since.
     pub was_blocked: bool,
-    /// Whether an attempt of this call has no final answer, so that the API may have recorded the event.
+    /// Whether an attempt of this call has no final answer: the API may have recorded the event.
     pub may_be_recorded: bool,
 }
 
@@ -87,9 +87,9 @@ pub struct Situation<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Decision {
-    /// Whether the deployment may run. `None` if the event is no gate.
+    /// Whether the deployment may run. `None` if the event is not a gate.
     pub gate: Option<Gate>,
-    /// Whether the job goes on although the event is not recorded.
+    /// Whether the job continues although the event is not recorded.
     pub excused: bool,
     /// Whether the event is spooled.
     pub spool: bool,
@@ -144,7 +144,7 @@ pub fn decide(situation: Situation<'_>, errors: ErrorPolicy) -> Decision {
     Decision { gate, excused, spool, journal }
 }
 
-/// Whether the job goes on although the event is not recorded. A block is never excused, nor is anything after a block.
+/// Whether the job continues although the event is not recorded. A block is never excused, nor is anything after a block.
 fn is_excused(situation: Situation<'_>, errors: ErrorPolicy) -> bool {
     let Situation { role, wrapped, answer, was_blocked, .. } = situation;
     let is_gate = role == Role::Gate;

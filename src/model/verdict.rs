@@ -56,7 +56,7 @@ pub struct Violation {
     pub report_only: bool,
 }
 
-/// A rejection: 3xx, 4xx, or a 409 that is no block.
+/// A rejection: 3xx, 4xx, or a 409 that is not a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rejection {
     /// The HTTP status.

@@ -60,7 +60,7 @@ pub enum StartError {
     #[cfg_attr(not(unix), allow(dead_code, reason = "Windows has no supervisor"))]
     #[error("the process that supervises the command could not be started: {0}")]
     Supervisor(Foreign),
-    /// Anything else, for example a file that is no program.
+    /// Anything else, for example a file that is not a program.
     #[error(
         "{} could not be started: {cause}. Check that it is a program for this system; a script needs #! in its first line.",
         quote_shell(program.clean())

@@ -45,7 +45,7 @@ pub struct Delivery {
     pub unanswered_since: Option<Timestamp>,
     pub wait: WaitRecord,
     pub wait_end: WaitEnd,
-    /// Whether the job goes on although the event is not recorded.
+    /// Whether the job continues although the event is not recorded.
     pub excused: bool,
     pub spool: SpoolResult,
 }

@@ -21,7 +21,7 @@ pub fn report(context: ReportContext<'_>, unavailable: &Unavailable, requests: u
     report.fact("API", Some(context.api().address()));
     report.next.push(format!("{}.", advice(unavailable)));
     if matches!(severity, Severity::Fails) && (context.is_gate() || !context.wrapped) {
-        report.next.push("To let jobs go on while the API is down, set fail_on_api_error to false.".to_owned());
+        report.next.push("To let jobs continue while the API is down, set fail_on_api_error to false.".to_owned());
     }
     severity.explain(&mut report, context);
     report

@@ -11,7 +11,7 @@ use crate::state::SpoolLocation;
 pub enum Severity<'a> {
     /// The job fails.
     Fails,
-    /// The job goes on, because of `fail_on_api_error=false`.
+    /// The job continues, because of `fail_on_api_error=false`.
     Excused,
     /// The event is spooled.
     Spooled(&'a SpoolLocation),
@@ -45,7 +45,7 @@ impl Severity<'_> {
             Self::Excused => {
                 let gate = if context.is_gate() { " No rule was checked for this deployment." } else { "" };
                 report.lead.push(format!(
-                    "The event was NOT recorded. The job goes on because fail_on_api_error is false.{gate}"
+                    "The event was NOT recorded. The job continues because fail_on_api_error is false.{gate}"
                 ));
             }
             Self::Spooled(location) => {

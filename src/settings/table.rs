@@ -177,7 +177,7 @@ pub const SETTINGS: &[Setting] = &[
     switch("debug", "false", "print everything: requests, replies, sources of values"),
 ];
 
-/// Variables `VERSIONER_…` that are no settings: those of `entrypoint.sh`, and our own outputs, which a CI system may pass to
+/// Variables `VERSIONER_…` that are not settings: those of `entrypoint.sh`, and our own outputs, which a CI system may pass to
 /// later jobs as variables.
 pub const OTHER_VARIABLES: &[&str] = &[
     "bin",

@@ -1,4 +1,4 @@
-//! Text that somebody else wrote: a reply, the environment, git, an event file.
+//! Text from outside: a reply, the environment, git, an event file.
 //!
 //! Owns: the distinction between the value as it was received and the value that people may see.
 

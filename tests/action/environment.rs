@@ -6,7 +6,7 @@ use crate::release::{BINARY_NAME, FAKE_BINARY, Release, SHELLS, find_program};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Secrets in forms that `export -p` prints in unusual ways, and two variables that are no secrets.
+/// Secrets in forms that `export -p` prints in unusual ways, and two variables that are not secrets.
 const VARIABLES: [(&str, &str); 11] = [
     ("INPUT_API_KEY", "sk_demo_1001_secret"),
     ("INPUT_RUN", "first secret\nINPUT_X='1'\nexport PATH=secret\n  'quoted\" secret"),

@@ -216,7 +216,7 @@ fn command_does_not_run_unless_the_gate_passes() {
         let aborted = usize::from(code == 1 || flags.contains(&"wait"));
         assert_eq!(statuses(&sandbox).iter().filter(|status| *status != "started").count(), aborted, "{flags:?}");
         assert!(run.stderr.contains("the command was not run"), "{}", run.stderr);
-        assert!(!run.all().contains("The job goes on"), "{}", run.all());
+        assert!(!run.all().contains("The job continues"), "{}", run.all());
         // `aborted` is delivered or spooled, so nothing is left for `finish`.
         let finish = call.run_with(["finish", "--status", "failed"]);
         assert!(finish.all().contains("nothing is open"), "{flags:?}: {}", finish.all());
@@ -297,7 +297,7 @@ fn conflicting_options_exit_1() {
     assert_eq!(sandbox.requests().len(), 0);
     let variable = shell(&sandbox, "exit 0").env("VERSIONER_STATUS", "failed").run();
     assert!(variable.code == 1 && variable.all().contains("VERSIONER_STATUS"), "{}", variable.all());
-    // An output of an earlier job, which a dotenv report passes to this one, is no setting.
+    // An output of an earlier job, which a dotenv report passes to this one, is not a setting.
     let run = shell(&sandbox, "exit 0").env("VERSIONER_DEPLOYMENT_STATUS", "failed").run();
     assert!(!run.stderr.contains("VERSIONER_DEPLOYMENT_STATUS"), "{}", run.stderr);
     assert_eq!((run.code, statuses(&sandbox)), (0, vec!["started".to_owned(), "completed".to_owned()]));
@@ -326,6 +326,6 @@ fn lost_final_event_changes_only_exit_0() {
         assert_eq!(run.code, code, "{flags:?} {script}: {}", run.all());
         assert_eq!(sandbox.requests().len(), 2, "the final event waited: {}", run.all());
         let is_explained = run.stderr.contains("error: ") || run.code == 0;
-        assert!(is_explained && (run.code == 0 || !run.stderr.contains("The job goes on")), "{}", run.stderr);
+        assert!(is_explained && (run.code == 0 || !run.stderr.contains("The job continues")), "{}", run.stderr);
     }
 }

@@ -167,7 +167,7 @@ fn after_a_block_only_a_success_opens_the_gate() {
         assert_eq!((run.code, run.outputs()["outcome"].as_str()), (code, outcome), "{}", run.all());
         if code != 0 {
             assert_eq!(run.outputs()["gate"], "blocked");
-            assert!(!run.all().contains("The job goes on"), "{}", run.all());
+            assert!(!run.all().contains("The job continues"), "{}", run.all());
         }
     }
 }

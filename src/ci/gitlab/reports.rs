@@ -148,7 +148,7 @@ impl Content {
     }
 }
 
-/// Replaces the file at `path` in one step, so that no report is ever incomplete.
+/// Replaces the file at `path` in one step: no report is ever incomplete.
 fn replace(path: &Path, text: &str) -> Result<(), SurfaceError> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(format!(".{}", std::process::id()));
