@@ -6,6 +6,7 @@ use super::http::{BodyState, Reply};
 use crate::model::block::{Block, text};
 use crate::model::verdict::{BodyProblem, Receipt, Rejection, UnavailableCause, Violation};
 use crate::text::{Foreign, clean_url};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// The meaning of a reply.
@@ -17,58 +18,102 @@ pub(super) enum Meaning {
     Unavailable(UnavailableCause),
 }
 
+/// A reply and its parsed body.
+struct Parsed<'a> {
+    reply: &'a Reply,
+    /// The body, if it is JSON that can be read as a whole.
+    body: Option<Value>,
+}
+
 /// Classifies `reply`. `proxied`: whether the request went through a forward proxy. `is_gate`: whether the event is one.
 pub(super) fn classify(reply: &Reply, proxied: bool, is_gate: bool) -> Meaning {
+    let parsed = Parsed { reply, body: serde_json::from_slice(&reply.body).ok() };
     let status = reply.status;
     match status {
-        200..=299 => success(reply),
+        200..=299 => parsed.success(),
         407 => Meaning::Unavailable(UnavailableCause::ProxyLogin),
-        409 | 423 | 428 => match Block::parse(status, &reply.body) {
+        409 | 423 | 428 => match parsed.block() {
             Some(block) => Meaning::Blocked(Box::new(block)),
-            None if !is_understood(reply) => match is_gate {
+            None if !parsed.is_understood() => match is_gate {
                 // It may report another deployment in progress: fail closed.
                 true => Meaning::Blocked(Box::new(Block::unreadable_conflict())),
-                false => Meaning::Unavailable(UnavailableCause::NotTheApi(status, body_problem(reply))),
+                false => Meaning::Unavailable(UnavailableCause::NotTheApi(status, parsed.body_problem())),
             },
-            None => rejection(reply, proxied),
+            None => parsed.rejection(proxied),
         },
         408 | 429 | 500..=599 => Meaning::Unavailable(UnavailableCause::Server {
             status,
-            message: message(&reply.body),
-            maybe_proxy: proxied && status >= 500 && !is_json(&reply.body),
+            message: parsed.message(),
+            maybe_proxy: proxied && status >= 500 && !parsed.is_json(),
         }),
-        300..=499 => rejection(reply, proxied),
+        300..=499 => parsed.rejection(proxied),
         _ => Meaning::Unavailable(UnavailableCause::UnexpectedStatus(status)),
     }
 }
 
-fn success(reply: &Reply) -> Meaning {
-    let complete = reply.body_state == BodyState::Complete;
-    if complete && reply.body.iter().all(u8::is_ascii_whitespace) {
-        return Meaning::Recorded(Box::default());
+impl Parsed<'_> {
+    fn success(&self) -> Meaning {
+        if self.is_complete() && self.reply.body.iter().all(u8::is_ascii_whitespace) {
+            return Meaning::Recorded(Box::default());
+        }
+        if let Some(block) = self.block() {
+            return Meaning::Blocked(Box::new(block));
+        }
+        match &self.body {
+            Some(body) if self.is_understood() => Meaning::Recorded(Box::new(receipt(body))),
+            _ => Meaning::Unavailable(UnavailableCause::NotTheApi(self.reply.status, self.body_problem())),
+        }
     }
-    if let Some(block) = Block::parse(reply.status, &reply.body) {
-        return Meaning::Blocked(Box::new(block));
-    }
-    match serde_json::from_slice(&reply.body) {
-        Ok(Value::Object(body)) if complete => Meaning::Recorded(Box::new(receipt(&Value::Object(body)))),
-        _ => Meaning::Unavailable(UnavailableCause::NotTheApi(reply.status, body_problem(reply))),
-    }
-}
 
-/// What is wrong with a body that is not the API's.
-fn body_problem(reply: &Reply) -> BodyProblem {
-    match reply.body_state {
-        BodyState::Truncated => BodyProblem::Truncated,
-        BodyState::TooLarge => BodyProblem::TooLarge,
-        BodyState::Complete => BodyProblem::NotAnObject,
+    /// A rejection, unless the proxy answered: through a proxy, a 4xx that is not JSON is the proxy's own page.
+    fn rejection(&self, proxied: bool) -> Meaning {
+        let status = self.reply.status;
+        if proxied && (400..500).contains(&status) && !self.is_json() {
+            return Meaning::Unavailable(UnavailableCause::ProxyAnswered(status));
+        }
+        Meaning::Rejected(Rejection {
+            status,
+            message: self.message(),
+            fields: self.body.as_ref().map(field_errors).unwrap_or_default(),
+            location: self.reply.header("location").map(redirect_target),
+        })
     }
-}
 
-/// Whether the body is a complete JSON object.
-fn is_understood(reply: &Reply) -> bool {
-    let is_object = || matches!(serde_json::from_slice(&reply.body), Ok(Value::Object(_)));
-    reply.body_state == BodyState::Complete && is_object()
+    fn block(&self) -> Option<Block> {
+        Block::parse(self.reply.status, self.body.as_ref().unwrap_or(&Value::Null))
+    }
+
+    /// The server's message: `detail`, else `message` or `error`, at the top level or under `detail`.
+    fn message(&self) -> Option<Foreign> {
+        let body = self.body.as_ref()?;
+        ["/detail", "/message", "/detail/message", "/error", "/error/message"]
+            .iter()
+            .find_map(|path| text(body.pointer(path)?))
+    }
+
+    fn is_complete(&self) -> bool {
+        self.reply.body_state == BodyState::Complete
+    }
+
+    /// Whether the body is a complete JSON object.
+    fn is_understood(&self) -> bool {
+        self.is_complete() && self.body.as_ref().is_some_and(Value::is_object)
+    }
+
+    /// Whether the body has the syntax of JSON, even if its values cannot be read: it may be nested too deeply, or contain
+    /// invalid Unicode.
+    fn is_json(&self) -> bool {
+        self.body.is_some() || serde_json::from_slice::<IgnoredAny>(&self.reply.body).is_ok()
+    }
+
+    /// What is wrong with a body that does not come from the API.
+    fn body_problem(&self) -> BodyProblem {
+        match self.reply.body_state {
+            BodyState::Truncated => BodyProblem::Truncated,
+            BodyState::TooLarge => BodyProblem::TooLarge,
+            BodyState::Complete => BodyProblem::NotAnObject,
+        }
+    }
 }
 
 fn receipt(body: &Value) -> Receipt {
@@ -92,33 +137,10 @@ fn receipt(body: &Value) -> Receipt {
     }
 }
 
-/// A rejection, unless the proxy answered: through a proxy, a 4xx that is not JSON is the proxy's own page.
-fn rejection(reply: &Reply, proxied: bool) -> Meaning {
-    let status = reply.status;
-    if proxied && (400..500).contains(&status) && !is_json(&reply.body) {
-        return Meaning::Unavailable(UnavailableCause::ProxyAnswered(status));
-    }
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-    Meaning::Rejected(Rejection {
-        status,
-        message: message(&reply.body),
-        fields: field_errors(&body),
-        location: reply.header("location").map(redirect_target),
-    })
-}
-
-/// The target of a redirect without anything that may be a credential: no user, no query.
+/// The target of a redirect, without the parts that may contain credentials: user, password, query and fragment.
 fn redirect_target(location: &str) -> Foreign {
     let cleaned = clean_url(location);
     Foreign::new(cleaned.split(['?', '#']).next().unwrap_or_default())
-}
-
-/// The server's message: `detail`, else `message` or `error`, at the top level or under `detail`.
-fn message(body: &[u8]) -> Option<Foreign> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    ["/detail", "/message", "/detail/message", "/error", "/error/message"]
-        .iter()
-        .find_map(|path| text(body.pointer(path)?))
 }
 
 /// The fields of a 422, each with its message: the last parts of `loc`, without `body`.
@@ -135,13 +157,10 @@ fn field_errors(body: &Value) -> Vec<(Foreign, Foreign)> {
         .collect()
 }
 
-fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::block::BlockKind;
 
     fn meaning(status: u16, body: &str, proxied: bool) -> Meaning {
         classify(&Reply::for_test(status, &[], body), proxied, false)
@@ -226,7 +245,24 @@ mod tests {
     }
 
     #[test]
-    fn proxys_own_page_is_no_rejection() {
+    fn garbage_is_a_block_with_428_and_not_with_409() {
+        for garbage in [&b""[..], b"<html>", b"\xff\xfe", b"{\"error\":"] {
+            let classify = |status| classify(&Reply::for_test_bytes(status, garbage), false, false);
+            assert!(matches!(classify(428), Meaning::Blocked(block) if block.kind == BlockKind::Flow), "{garbage:?}");
+            assert_eq!(word(&classify(409)), "unavailable", "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn rejection_through_a_proxy_may_contain_json_that_cannot_be_read() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for body in [br#"{"detail":"\ud800"}"#.as_slice(), deep.as_bytes()] {
+            assert_eq!(word(&classify(&Reply::for_test_bytes(403, body), true, false)), "rejected", "{body:?}");
+        }
+    }
+
+    #[test]
+    fn proxys_own_page_is_not_a_rejection() {
         for (body, proxied, direct) in
             [("<html>", "unavailable", "rejected"), ("{\"detail\":\"x\"}", "rejected", "rejected")]
         {

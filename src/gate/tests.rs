@@ -48,7 +48,7 @@ const KINDS: [(BlockKind, u16, &str); 7] = [
 
 pub(super) fn block(status: u16, code: &str, retry_after: Value, details: Value) -> Block {
     let body = json!({"error": "deployment_blocked", "code": code, "retry_after": retry_after, "details": details});
-    Block::parse(status, body.to_string().as_bytes()).unwrap()
+    Block::parse(status, &body).unwrap()
 }
 
 fn at_start(now: Timestamp) -> WaitState<'static> {

@@ -1,10 +1,17 @@
 //! A block: a deployment rule stops a deployment.
 //!
-//! Owns: which replies are blocks, in either of the two shapes in use, and what they say. Does not own: what is done about
-//! a block (`gate`), nor its wording (`report`).
+//! Owns: which replies are blocks, in either of the two shapes in use, and what they say. Does not own: how the program
+//! reacts to a block (`gate`), nor its wording (`report`).
+
+mod details;
+#[cfg(test)]
+mod tests;
+
+pub use details::{Details, text};
 
 use super::time::Moment;
 use crate::text::Foreign;
+use details::moment;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -20,7 +27,7 @@ pub enum BlockKind {
     Window,
     /// 428: approvals are missing.
     Approval,
-    /// 428: the version has not been long enough in an earlier environment.
+    /// 428: the version has not been in an earlier environment for long enough.
     Soak,
     /// 428: an earlier environment was skipped, or an unknown code.
     Flow,
@@ -29,50 +36,26 @@ pub enum BlockKind {
 /// A block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// The HTTP status: 409, 423 or 428, or 2xx with a body that says that the deployment is blocked.
+    /// The HTTP status: 409, 423 or 428, or 2xx if the body reports a block.
     pub status: u16,
     pub kind: BlockKind,
-    /// Whether the body could be understood. Otherwise the block is never waited for.
+    /// Whether the body could be read. The gate never waits for an unreadable block.
     pub readable: bool,
     pub code: Option<Foreign>,
     pub message: Option<Foreign>,
     /// `retry_after`, parsed and as it was written.
     pub retry_after: Option<(Moment, Foreign)>,
-    /// The time that the `Retry-After` header gives, by the server's clock.
+    /// The time in the `Retry-After` header, by the server's clock.
     pub retry_after_header: Option<Timestamp>,
     pub details: Details,
 }
 
-/// A number of people or hours.
-pub type Count = serde_json::Number;
-
-/// The known fields of a block's `details`, and all others as text.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Details {
-    pub rule_name: Option<Foreign>,
-    pub window_name: Option<Foreign>,
-    pub window_start: Option<Moment>,
-    pub window_end: Option<(Moment, Foreign)>,
-    pub reason: Option<Foreign>,
-    pub conflicting_id: Option<Foreign>,
-    pub conflicting_status: Option<Foreign>,
-    pub conflicting_started: Option<Moment>,
-    pub conflicting_version: Option<Foreign>,
-    pub required_approvals: Option<Count>,
-    pub current_approvals: Option<Count>,
-    pub approver_roles: Vec<Foreign>,
-    /// Environments that must come first and are still missing.
-    pub environments: Vec<Foreign>,
-    /// Everything else, by name.
-    pub others: Vec<(Foreign, Foreign)>,
-}
-
 impl Block {
-    /// Parses a reply as a block, if it is one: 423 and 428 always are; a 409 or a 2xx is if its body says so.
+    /// Parses a reply as a block. 423 and 428 always are blocks; 409 and 2xx only if the body says so. `body` is null if it
+    /// is not JSON.
     #[must_use]
-    pub fn parse(status: u16, body: &[u8]) -> Option<Self> {
-        let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        let object = preflight_object(&body);
+    pub fn parse(status: u16, body: &Value) -> Option<Self> {
+        let object = preflight_object(body);
         let field = |name: &str| object.and_then(|object| text(object.get(name)?));
         let code = field("code");
         let known_conflict = || code.as_ref().is_some_and(|code| CONFLICT_CODES.contains(&code.raw()));
@@ -109,7 +92,7 @@ impl Block {
         })
     }
 
-    /// A 409 that cannot be understood.
+    /// A 409 with an unreadable body.
     #[must_use]
     pub fn unreadable_conflict() -> Self {
         Self {
@@ -141,164 +124,5 @@ fn preflight_object(body: &Value) -> Option<&Map<String, Value>> {
     match top.get("detail").and_then(Value::as_object) {
         Some(detail) if is_it(detail) || !is_it(top) => Some(detail),
         _ => Some(top),
-    }
-}
-
-impl Details {
-    fn parse(details: &Map<String, Value>) -> Self {
-        let mut out = Self::default();
-        for (name, value) in details {
-            match name.as_str() {
-                "rule_name" => out.rule_name = text(value),
-                "window_name" => out.window_name = text(value),
-                "window_start" => out.window_start = moment(value).map(|(moment, _)| moment),
-                "window_end" => out.window_end = moment(value),
-                "reason" => out.reason = text(value),
-                "conflicting_deployment_id" => out.conflicting_id = text(value),
-                "conflicting_deployment_status" => out.conflicting_status = text(value),
-                "conflicting_deployment_started" => out.conflicting_started = moment(value).map(|(moment, _)| moment),
-                "conflicting_deployment_version" | "conflicting_version" => out.conflicting_version = text(value),
-                "required_approvals" => out.required_approvals = count(value),
-                "current_approvals" => out.current_approvals = count(value),
-                "approver_roles" => out.approver_roles = texts(value),
-                // The missing environments are more helpful than all required ones.
-                "missing_environments" => out.environments = texts(value),
-                "required_environments" | "required_environment" if !details.contains_key("missing_environments") => {
-                    out.environments = texts(value);
-                }
-                _ => out.others.extend(any_text(value).map(|text| (Foreign::new(name), text))),
-            }
-        }
-        let completed: Vec<Foreign> = details.get("completed_environments").map(texts).unwrap_or_default();
-        out.environments.retain(|environment| !completed.contains(environment));
-        out
-    }
-}
-
-/// A JSON string, number or boolean as text, unless nothing of it can be shown.
-#[must_use]
-pub fn text(value: &Value) -> Option<Foreign> {
-    let text = match value {
-        Value::String(text) => Foreign::new(text.as_str()),
-        Value::Number(number) => number.to_string().into(),
-        Value::Bool(flag) => flag.to_string().into(),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    (!text.is_empty()).then_some(text)
-}
-
-fn texts(value: &Value) -> Vec<Foreign> {
-    match value {
-        Value::Array(values) => values.iter().filter_map(text).collect(),
-        value => text(value).into_iter().collect(),
-    }
-}
-
-/// Any value as text. Nested values are JSON.
-fn any_text(value: &Value) -> Option<Foreign> {
-    match value {
-        Value::Null => None,
-        Value::Array(values) if values.iter().all(|value| !value.is_array() && !value.is_object()) => {
-            let texts: Vec<String> = texts(value).iter().map(|text| text.raw().to_owned()).collect();
-            Some(Foreign::new(texts.join(", "))).filter(|text| !text.is_empty())
-        }
-        Value::Array(_) | Value::Object(_) => Some(value.to_string().into()),
-        value => text(value),
-    }
-}
-
-fn count(value: &Value) -> Option<Count> {
-    match value {
-        Value::Number(number) => Some(number.clone()),
-        Value::String(text) => text.trim().parse::<u64>().ok().map(Count::from),
-        _ => None,
-    }
-}
-
-/// A time: only ISO 8601 text, never a number.
-fn moment(value: &Value) -> Option<(Moment, Foreign)> {
-    let text = value.as_str()?;
-    Some((Moment::parse(text)?, text.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn parse(status: u16, body: &Value) -> Option<Block> {
-        Block::parse(status, body.to_string().as_bytes())
-    }
-
-    #[test]
-    fn both_shapes_give_the_same_block() {
-        let flat = json!({"error": "deployment_blocked", "message": "No\ndeployments", "code": "NO_DEPLOY_WINDOW",
-            "retry_after": "2025-10-28T00:00:00Z", "details": {"window_name": "friday_freeze", "reason": "freeze"}});
-        let block = parse(423, &flat).unwrap();
-        assert_eq!(parse(423, &json!({"detail": flat})), Some(block.clone()));
-        assert_eq!(block.message.as_ref().map(Foreign::clean), Some("No deployments"));
-        assert_eq!(block.rule().map(Foreign::raw), Some("friday_freeze"));
-        assert_eq!(block.retry_after.unwrap().1.raw(), "2025-10-28T00:00:00Z");
-    }
-
-    #[test]
-    fn replies_are_blocks_of_the_right_kind() {
-        let conflict = json!({"error": "deployment_blocked"});
-        let cases = [
-            (409, conflict.clone(), Some(BlockKind::Conflict)),
-            (409, json!({"detail": conflict}), Some(BlockKind::Conflict)),
-            (409, json!({"code": "DEPLOYMENT_IN_PROGRESS"}), Some(BlockKind::Conflict)),
-            (409, json!({"detail": conflict, "error": "Conflict", "code": 409}), Some(BlockKind::Conflict)),
-            (428, json!({"detail": {"code": "APPROVAL_REQUIRED"}, "code": 428}), Some(BlockKind::Approval)),
-            (409, json!({"code": "SOMETHING"}), None),
-            (409, json!({"detail": "Version 1.2.3 already exists with different SHA"}), None),
-            (409, json!([]), None),
-            (423, Value::Null, Some(BlockKind::Window)),
-            (423, json!({"code": "NEW_CODE"}), Some(BlockKind::Window)),
-            (428, json!("text"), Some(BlockKind::Flow)),
-            (428, json!({"code": "FLOW_VIOLATION"}), Some(BlockKind::Flow)),
-            (428, json!({"code": "NEW_CODE"}), Some(BlockKind::Flow)),
-            (428, json!({"code": "APPROVAL_REQUIRED"}), Some(BlockKind::Approval)),
-            (428, json!({"detail": {"code": "QUALITY_APPROVAL_REQUIRED"}}), Some(BlockKind::Approval)),
-            (428, json!({"code": "INSUFFICIENT_SOAK_TIME"}), Some(BlockKind::Soak)),
-            (422, json!({"error": "deployment_blocked"}), None),
-            (200, json!({"error": "deployment_blocked"}), Some(BlockKind::Flow)),
-            (
-                201,
-                json!({"detail": {"error": "deployment_blocked", "code": "NO_DEPLOY_WINDOW"}}),
-                Some(BlockKind::Window),
-            ),
-            (200, json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT"}), Some(BlockKind::Conflict)),
-            (200, json!({"id": "1", "code": "NO_DEPLOY_WINDOW"}), None),
-        ];
-        for (status, body, kind) in cases {
-            assert_eq!(parse(status, &body).map(|block| block.kind), kind, "{status} {body}");
-        }
-        for garbage in [&b""[..], b"<html>", b"\xff\xfe", b"{\"error\":"] {
-            assert_eq!(Block::parse(428, garbage).map(|block| block.kind), Some(BlockKind::Flow));
-            assert_eq!(Block::parse(409, garbage), None);
-        }
-    }
-
-    #[test]
-    fn details_of_a_wrong_type_are_ignored_and_unknown_ones_are_text() {
-        let block = parse(
-            428,
-            &json!({"message": 7, "retry_after": 1761609600, "details": {
-            "required_approvals": "2", "current_approvals": 0, "approver_roles": "team-lead", "rule_name": ["x"],
-            "elapsed_hours": 3.5, "tags": ["a", "b"], "nested": {"a": 1}, "nothing": null}}),
-        );
-        let block = block.unwrap();
-        assert_eq!(block.message.as_ref().map(Foreign::raw), Some("7"));
-        assert_eq!(block.retry_after, None);
-        assert_eq!(block.details.required_approvals, Some(2.into()));
-        assert_eq!(block.details.approver_roles, [Foreign::new("team-lead")]);
-        let other = |name: &str| {
-            block.details.others.iter().find(|(known, _)| known.raw() == name).map(|(_, value)| value.raw())
-        };
-        assert_eq!(other("elapsed_hours"), Some("3.5"));
-        assert_eq!(other("tags"), Some("a, b"));
-        assert_eq!(other("nested"), Some("{\"a\":1}"));
-        assert_eq!(other("nothing"), None);
     }
 }
