@@ -1,6 +1,12 @@
-//! The wait: send the event, and send it again as long as the decision says so.
+//! The wait: send the event, and send it again while the decision is to poll.
 //!
-//! Owns: the loop, its deadline, and when progress is due. Does not own: the decision, sending, nor wording.
+//! Owns: the loop and its deadline. Does not own: the decision, sending, when progress is due (`progress`), nor wording.
+
+mod progress;
+#[cfg(test)]
+mod tests;
+
+pub use progress::{Progress, ProgressKind};
 
 use super::{Decision, FailReason, PollReason, WaitState, decide};
 use crate::api::SendResult;
@@ -10,11 +16,9 @@ use crate::model::policy::WaitPolicy;
 use crate::model::verdict::Verdict;
 use crate::text::Foreign;
 use jiff::Timestamp;
+use progress::Reporter;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
-
-/// Some CI systems kill a job that prints nothing for minutes.
-const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+use tokio::time::Instant;
 
 /// How long after the deadline the last poll may take.
 const LAST_POLL: Duration = Duration::from_secs(1);
@@ -34,14 +38,14 @@ pub struct WaitParams<'a> {
     pub clock: Clock,
 }
 
-/// What distinguishes one reason for a block from another, whatever its details.
+/// What distinguishes one reason for a block from another.
 type Reason = (BlockKind, Option<Foreign>, Option<Foreign>);
 
 fn reason(block: &Block) -> Reason {
     (block.kind, block.code.clone(), block.rule().cloned())
 }
 
-/// A reason that was waited for.
+/// A part of the wait during which the reason stayed the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// The last block with this reason.
@@ -57,14 +61,14 @@ pub struct Stage {
 pub enum WaitLimit {
     /// `wait_timeout`.
     Setting(Duration),
-    /// What is left of the job, according to this variable.
+    /// The job's remaining time, according to this variable.
     Job(Duration, String),
 }
 
-/// The wait so far. It lives outside the loop, as an interrupted wait is reported as well.
+/// The wait so far. The caller owns it, because an interrupted wait is reported as well.
 #[derive(Clone, Debug, Default)]
 pub struct WaitRecord {
-    /// The reasons that were waited for, in order.
+    /// One stage for each reason, in order.
     pub stages: Vec<Stage>,
     /// Requests so far.
     pub requests: u32,
@@ -74,20 +78,20 @@ pub struct WaitRecord {
     pub limit: Option<WaitLimit>,
     /// Whether a request is being sent.
     pub in_flight: bool,
-    /// When, by our clock, the first attempt was sent that has no final answer.
+    /// When, by our clock, the first attempt without a final answer was sent.
     pub unanswered_since: Option<Timestamp>,
     began: Option<Instant>,
     ended: Option<Instant>,
 }
 
 impl WaitRecord {
-    /// How long it has lasted; `None` if there was no block, or none that was waited for.
+    /// How long the wait has lasted. `None` if the job has not waited for any block.
     #[must_use]
     pub fn waited(&self) -> Option<Duration> {
         self.began.map(|began| self.ended.unwrap_or_else(Instant::now) - began)
     }
 
-    /// Whether the API may have recorded the event although no answer says so.
+    /// Whether the API may have recorded the event without a final answer.
     #[must_use]
     pub fn may_be_recorded(&self) -> bool {
         self.in_flight || self.unanswered_since.is_some()
@@ -100,7 +104,7 @@ impl WaitRecord {
         self.unanswered_since = self.unanswered_since.or(result.unanswered_since);
     }
 
-    /// Notes `block`, at `now` by our clock: a new stage if its reason is new.
+    /// Records `block`, at `now` by our clock. A changed reason starts a new stage.
     fn add_block(&mut self, block: &Block, now: Timestamp) {
         let block = Box::new(block.clone());
         if let Some(last) = self.stages.last_mut() {
@@ -117,40 +121,14 @@ impl WaitRecord {
 /// How a wait ended.
 #[derive(Clone, Debug)]
 pub enum WaitEnd {
-    /// With an answer that is no block.
+    /// With an answer that is not a block.
     Answered,
     /// With a block that fails the job.
     Blocked(FailReason),
 }
 
-/// A progress report.
-#[derive(Clone, Debug)]
-pub struct Progress<'a> {
-    pub kind: ProgressKind,
-    pub block: &'a Block,
-    pub limit: &'a WaitLimit,
-    /// The server's clock.
-    pub now: Timestamp,
-    pub waited: Duration,
-    /// How much of the wait is left.
-    pub left: Duration,
-    /// Until the next poll; `None` while one is being sent.
-    pub next_poll: Option<Duration>,
-}
-
-/// The occasion of a progress report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProgressKind {
-    /// The wait begins.
-    Begun,
-    /// The block has a reason that was not reported yet.
-    NewReason,
-    /// Nothing has changed.
-    Waiting,
-}
-
-/// Sends the event until the answer is no block, or the decision is to fail, and emits progress meanwhile. A block stays a
-/// block until a success lifts it.
+/// Sends the event until the answer is not a block, or the decision is to fail, and emits progress meanwhile. Only a recorded
+/// or rejected event ends a block; an unavailable API does not.
 pub async fn send_until_decided(
     sender: &mut impl EventSender,
     emit: &impl Fn(Progress<'_>),
@@ -160,29 +138,37 @@ pub async fn send_until_decided(
 ) -> (SendResult, WaitEnd) {
     let job_end = params.policy.job_end.as_ref();
     record.in_flight = true;
-    let mut result = sender.send(job_end.map(|(end, _)| *end)).await;
+    let result = sender.send(job_end.map(|(end, _)| *end)).await;
     record.add_result(&result);
-    let Verdict::Blocked(first) = &result.verdict else {
-        return (result, WaitEnd::Answered);
-    };
-    let mut block = first.clone();
+    match &result.verdict {
+        Verdict::Blocked(block) => {
+            let block = block.clone();
+            poll(sender, emit, params, rng, record, result, block).await
+        }
+        Verdict::Recorded(_) | Verdict::Rejected(_) | Verdict::Unavailable(_) => (result, WaitEnd::Answered),
+    }
+}
+
+/// Polls until the event is recorded or rejected, or the decision is to fail. The first request returned `result`, with
+/// `block`.
+async fn poll(
+    sender: &mut impl EventSender,
+    emit: &impl Fn(Progress<'_>),
+    params: &WaitParams<'_>,
+    rng: &mut fastrand::Rng,
+    record: &mut WaitRecord,
+    mut result: SendResult,
+    mut block: Box<Block>,
+) -> (SendResult, WaitEnd) {
     let began = Instant::now();
     let (limit, policy) = limit(params.policy, began);
     record.limit = Some(limit.clone());
     let deadline = began + policy.timeout;
+    let mut reporter = Reporter::new(deadline, limit, params.clock, emit);
     let mut polls = 0;
-    let mut reporter = Reporter { last: None, reasons: Vec::new(), deadline, limit, clock: params.clock, emit };
     loop {
         record.add_block(&block, params.clock.now());
-        let server_now = record.server_clock.at(params.clock.now());
-        let state = WaitState {
-            now: server_now,
-            waited: began.elapsed(),
-            polls,
-            unanswered_since: record.unanswered_since.map(|sent| record.server_clock.at(sent)),
-            own_version: params.own_version,
-        };
-        let (pause, reason) = match decide(&block, &policy, state, rng) {
+        let (pause, reason) = match decide(&block, &policy, state(params, record, began, polls), rng) {
             Decision::Fail(reason) => {
                 record.ended = Some(Instant::now());
                 return (blocked_result(result, block, record), WaitEnd::Blocked(reason));
@@ -190,9 +176,7 @@ pub async fn send_until_decided(
             Decision::Poll(pause, reason) => (pause, reason),
         };
         polls = if reason == PollReason::NoEnd { polls + 1 } else { 0 };
-        // A server that is unavailable may ask for a longer pause. It is made as far as the deadline allows.
-        let asked = result.asked_pause.filter(|_| matches!(result.verdict, Verdict::Unavailable(_)));
-        let wake = (Instant::now() + pause.max(asked.unwrap_or_default())).min(deadline);
+        let wake = (Instant::now() + pause.max(requested_pause(&result))).min(deadline);
         record.began.get_or_insert(began);
         reporter.sleep(record, &block, wake).await;
         record.in_flight = true;
@@ -207,9 +191,28 @@ pub async fn send_until_decided(
                 return (result, WaitEnd::Answered);
             }
             Verdict::Blocked(next) => block = next.clone(),
-            // Only a success opens the gate, and only a rejection ends the wait: the last block stands.
+            // The last block remains in force.
             Verdict::Unavailable(_) => {}
         }
+    }
+}
+
+/// What the next decision depends on, besides the block and the policy. The wait began at `began`.
+fn state<'a>(params: &WaitParams<'a>, record: &WaitRecord, began: Instant, polls: u32) -> WaitState<'a> {
+    WaitState {
+        now: record.server_clock.at(params.clock.now()),
+        waited: began.elapsed(),
+        polls,
+        unanswered_since: record.unanswered_since.map(|sent| record.server_clock.at(sent)),
+        own_version: params.own_version,
+    }
+}
+
+/// The pause that an unavailable server requested. The wait makes it as far as the deadline allows.
+fn requested_pause(result: &SendResult) -> Duration {
+    match &result.verdict {
+        Verdict::Unavailable(_) => result.asked_pause.unwrap_or_default(),
+        Verdict::Recorded(_) | Verdict::Blocked(_) | Verdict::Rejected(_) => Duration::ZERO,
     }
 }
 
@@ -225,7 +228,7 @@ fn limit(policy: &WaitPolicy, began: Instant) -> (WaitLimit, WaitPolicy) {
     }
 }
 
-/// The result of a wait that ends with `block`, whatever the last request came to.
+/// The result of a wait that ends with `block`. The last request may have ended otherwise.
 fn blocked_result(last: SendResult, block: Box<Block>, record: &WaitRecord) -> SendResult {
     SendResult {
         requests: record.requests,
@@ -236,75 +239,3 @@ fn blocked_result(last: SendResult, block: Box<Block>, record: &WaitRecord) -> S
         ..last
     }
 }
-
-/// Emits progress when it is due.
-struct Reporter<'a, E> {
-    /// When progress was last emitted.
-    last: Option<Instant>,
-    /// The reasons that were reported.
-    reasons: Vec<Reason>,
-    deadline: Instant,
-    limit: WaitLimit,
-    clock: Clock,
-    emit: &'a E,
-}
-
-impl<E: Fn(Progress<'_>)> Reporter<'_, E> {
-    /// Sleeps until `wake`.
-    async fn sleep(&mut self, record: &WaitRecord, block: &Block, wake: Instant) {
-        let reason = reason(block);
-        if !self.reasons.contains(&reason) {
-            self.report(record, block, Some(wake));
-            self.reasons.push(reason);
-        }
-        while self.due() <= wake {
-            sleep_until(self.due()).await;
-            self.report(record, block, Some(wake));
-        }
-        sleep_until(wake).await;
-    }
-
-    /// Waits for `sending`.
-    async fn while_sending(
-        &mut self,
-        sending: impl Future<Output = SendResult>,
-        record: &WaitRecord,
-        block: &Block,
-    ) -> SendResult {
-        tokio::pin!(sending);
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut sending => return result,
-                () = sleep_until(self.due()) => self.report(record, block, None),
-            }
-        }
-    }
-
-    /// When the next report is due.
-    fn due(&self) -> Instant {
-        self.last.map_or_else(Instant::now, |last| last + PROGRESS_EVERY)
-    }
-
-    fn report(&mut self, record: &WaitRecord, block: &Block, wake: Option<Instant>) {
-        let kind = match self.last {
-            None => ProgressKind::Begun,
-            Some(_) if !self.reasons.contains(&reason(block)) => ProgressKind::NewReason,
-            Some(_) => ProgressKind::Waiting,
-        };
-        let until = |at: Instant| at.saturating_duration_since(Instant::now());
-        (self.emit)(Progress {
-            kind,
-            block,
-            limit: &self.limit,
-            now: record.server_clock.at(self.clock.now()),
-            waited: record.waited().unwrap_or_default(),
-            left: until(self.deadline),
-            next_poll: wake.map(until),
-        });
-        self.last = Some(Instant::now());
-    }
-}
-
-#[cfg(test)]
-mod tests;

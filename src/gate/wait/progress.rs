@@ -1,0 +1,113 @@
+//! Progress while a wait lasts.
+//!
+//! Owns: when progress is due. Does not own: its wording (`report::progress`).
+
+use super::{Reason, WaitLimit, WaitRecord, reason};
+use crate::api::SendResult;
+use crate::model::block::Block;
+use crate::model::clock::Clock;
+use jiff::Timestamp;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Some CI systems kill a job that prints nothing for minutes.
+const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+
+/// A progress report.
+#[derive(Clone, Debug)]
+pub struct Progress<'a> {
+    pub kind: ProgressKind,
+    pub block: &'a Block,
+    pub limit: &'a WaitLimit,
+    /// The server's clock.
+    pub now: Timestamp,
+    pub waited: Duration,
+    /// How much of the wait is left.
+    pub left: Duration,
+    /// Until the next poll; `None` while one is being sent.
+    pub next_poll: Option<Duration>,
+}
+
+/// The occasion of a progress report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressKind {
+    /// The wait begins.
+    Begun,
+    /// The block has a reason that was not reported yet.
+    NewReason,
+    /// Nothing has changed.
+    Waiting,
+}
+
+/// Emits progress when it is due.
+pub(super) struct Reporter<'a, E> {
+    /// When progress was last emitted.
+    last: Option<Instant>,
+    /// The reasons reported so far.
+    reasons: Vec<Reason>,
+    deadline: Instant,
+    limit: WaitLimit,
+    clock: Clock,
+    emit: &'a E,
+}
+
+impl<'a, E: Fn(Progress<'_>)> Reporter<'a, E> {
+    pub(super) fn new(deadline: Instant, limit: WaitLimit, clock: Clock, emit: &'a E) -> Self {
+        Self { last: None, reasons: Vec::new(), deadline, limit, clock, emit }
+    }
+
+    /// Sleeps until `wake`, and reports progress meanwhile.
+    pub(super) async fn sleep(&mut self, record: &WaitRecord, block: &Block, wake: Instant) {
+        let reason = reason(block);
+        if !self.reasons.contains(&reason) {
+            self.report(record, block, Some(wake));
+            self.reasons.push(reason);
+        }
+        while self.due() <= wake {
+            sleep_until(self.due()).await;
+            self.report(record, block, Some(wake));
+        }
+        sleep_until(wake).await;
+    }
+
+    /// Awaits `sending`, and reports progress meanwhile.
+    pub(super) async fn while_sending(
+        &mut self,
+        sending: impl Future<Output = SendResult>,
+        record: &WaitRecord,
+        block: &Block,
+    ) -> SendResult {
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut sending => return result,
+                () = sleep_until(self.due()) => self.report(record, block, None),
+            }
+        }
+    }
+
+    /// When the next report is due.
+    fn due(&self) -> Instant {
+        self.last.map_or_else(Instant::now, |last| last + PROGRESS_EVERY)
+    }
+
+    fn report(&mut self, record: &WaitRecord, block: &Block, wake: Option<Instant>) {
+        let kind = match self.last {
+            None => ProgressKind::Begun,
+            Some(_) if !self.reasons.contains(&reason(block)) => ProgressKind::NewReason,
+            Some(_) => ProgressKind::Waiting,
+        };
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        (self.emit)(Progress {
+            kind,
+            block,
+            limit: &self.limit,
+            now: record.server_clock.at(self.clock.now()),
+            waited: record.waited().unwrap_or_default(),
+            left: until(self.deadline),
+            next_poll: wake.map(until),
+        });
+        self.last = Some(Instant::now());
+    }
+}
