@@ -6,7 +6,7 @@
 #[cfg(test)]
 use super::contract_tests::Example;
 use super::plain::Plain;
-use super::remote::Ref;
+use super::remote::{Ref, is_commit_id};
 use super::{Context, Detected, STOP_TIMEOUT, System, first, identity, link, repository_of_remote, unix_time};
 use crate::env::Env;
 
@@ -49,8 +49,8 @@ fn context(env: &Env) -> Context {
         repository: repository_of_remote(env, &["CODEBUILD_SOURCE_REPO_URL"]),
         // For sources other than git, these hold another kind of version.
         sha: first(env, &["CODEBUILD_RESOLVED_SOURCE_VERSION"])
-            .filter(|version| is_commit(version.raw()))
-            .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).filter(|version| is_commit(version.raw()))),
+            .filter(|version| is_commit_id(version.raw()))
+            .or_else(|| first(env, &["CODEBUILD_SOURCE_VERSION"]).filter(|version| is_commit_id(version.raw()))),
         build_number: first(env, &["CODEBUILD_BUILD_NUMBER"]),
         invoke_id: first(env, &["CODEBUILD_BUILD_ID"]).or_else(|| id_from_arn(env)),
         run_url: link(env, &["CODEBUILD_PUBLIC_BUILD_URL"]).or_else(|| console_url(env)),
@@ -78,10 +78,6 @@ fn person(initiator: Detected) -> Option<Detected> {
     Some(initiator.with_value(name))
 }
 
-fn is_commit(version: &str) -> bool {
-    matches!(version.len(), 40 | 64) && version.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// The ref in `branch/NAME` and `tag/NAME`. A pull request, `pr/7`, names none.
 fn ref_of_trigger(trigger: Detected) -> Option<Detected> {
     let (kind, name) = trigger.raw().split_once('/')?;
@@ -96,7 +92,7 @@ fn ref_of_trigger(trigger: Detected) -> Option<Detected> {
 /// The ref in the version to build, unless it is a commit, a pull request or the ARN of an artifact.
 fn ref_of_version(version: Detected) -> Option<Detected> {
     let name = version.raw().split("^{").next().unwrap_or_default().to_owned();
-    let is_ref = !name.is_empty() && !name.starts_with("pr/") && !name.contains(':') && !is_commit(&name);
+    let is_ref = !name.is_empty() && !name.starts_with("pr/") && !name.contains(':') && !is_commit_id(&name);
     let (Ref::Branch(short) | Ref::Tag(short)) = Ref::parse(&name);
     (is_ref && !short.is_empty()).then(|| version.with_value(name))
 }

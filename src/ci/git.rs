@@ -3,9 +3,10 @@
 //!
 //! Owns: HEAD, branch and `origin` of a checkout (gitrepository-layout(5), git-config(1)). Does not own: history.
 
+use super::remote::is_commit_id;
 use super::{Detected, remote};
 use crate::env::Env;
-use std::fs;
+use crate::files::read_limited;
 use std::path::{Path, PathBuf};
 
 /// No valid repository has a larger file among those that are read here.
@@ -63,7 +64,7 @@ impl Head {
         let text = text.trim();
         match text.strip_prefix("ref:").map(str::trim) {
             Some(name) => is_ref(name).then(|| Self::Ref(name.to_owned())),
-            None => is_sha(text).then(|| Self::Commit(text.to_owned())),
+            None => is_commit_id(text).then(|| Self::Commit(text.to_owned())),
         }
     }
 }
@@ -100,7 +101,7 @@ fn packed(common: &Path, name: &str) -> Option<String> {
     let refs = read(&common.join("packed-refs"))?;
     refs.lines().find_map(|line| {
         let (sha, packed) = line.split_once(' ')?;
-        (packed.trim() == name && is_sha(sha)).then(|| sha.to_owned())
+        (packed.trim() == name && is_commit_id(sha)).then(|| sha.to_owned())
     })
 }
 
@@ -128,16 +129,8 @@ fn is_ref(name: &str) -> bool {
     name.starts_with("refs/") && name.split('/').all(|part| part != "..")
 }
 
-fn is_sha(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 fn read(path: &Path) -> Option<String> {
-    let metadata = fs::metadata(path).ok()?;
-    if !metadata.is_file() || metadata.len() > LARGEST_FILE {
-        return None;
-    }
-    fs::read_to_string(path).ok()
+    String::from_utf8(read_limited(path, LARGEST_FILE)?).ok()
 }
 
 #[cfg(test)]

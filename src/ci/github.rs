@@ -8,11 +8,11 @@ use super::contract_tests::Example;
 use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, STOP_TIMEOUT, System, equals, first, identity, link};
 use crate::env::Env;
-use crate::files::append;
+use crate::files::{append, read_limited};
 use crate::model::message::{Level, Summary};
 use crate::text;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// GitHub Actions.
 pub(super) const SYSTEM: System = System {
@@ -87,12 +87,8 @@ fn run_url(env: &Env, run: &'static str) -> Option<Detected> {
 /// The webhook payload of the run, or null if it cannot be read.
 fn read_event(env: &Env) -> Value {
     let read = || {
-        let path = env.get("GITHUB_EVENT_PATH")?;
-        let metadata = std::fs::metadata(path).ok()?;
-        if !metadata.is_file() || metadata.len() > LARGEST_EVENT {
-            return None;
-        }
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        let bytes = read_limited(Path::new(env.get("GITHUB_EVENT_PATH")?), LARGEST_EVENT)?;
+        serde_json::from_slice(&bytes).ok()
     };
     read().unwrap_or(Value::Null)
 }

@@ -60,6 +60,11 @@ fn host_and_path(remote: &str) -> Option<(String, String)> {
     (!host.is_empty()).then(|| (host.to_ascii_lowercase(), path.to_owned()))
 }
 
+/// Whether `text` is the full id of a commit (SHA-1 or SHA-256).
+pub(super) fn is_commit_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A branch or a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ref {

@@ -5,11 +5,13 @@
 mod append;
 mod directory;
 mod error;
+mod read;
 mod signed;
 
 pub use append::append;
 pub use directory::Durability;
 pub use error::{FileError, UnusableRecord};
+pub use read::read_limited;
 pub use signed::Signer;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Checkouts made of files, as git writes them.
 
 use super::*;
+use std::fs;
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const OTHER_SHA: &str = "feedfacefeedfacefeedfacefeedfacefeedface";

@@ -5,7 +5,9 @@
 
 use crate::ci::Detected;
 use crate::env::Env;
+use crate::files::read_limited;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The variable that names the build's properties file, and the property in it that names the configuration's.
 const BUILD_FILE: &str = "TEAMCITY_BUILD_PROPERTIES_FILE";
@@ -38,12 +40,8 @@ impl Properties {
 }
 
 fn read(path: &str) -> Option<BTreeMap<String, String>> {
-    let path = path.trim();
-    let metadata = std::fs::metadata(path).ok()?;
-    if !metadata.is_file() || metadata.len() > LARGEST_FILE {
-        return None;
-    }
-    Some(parse(&String::from_utf8_lossy(&std::fs::read(path).ok()?)))
+    let bytes = read_limited(Path::new(path.trim()), LARGEST_FILE)?;
+    Some(parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// Parses `key=value` lines: `#` and `!` begin comments, and `\` escapes or, at the end of a line, joins the next one.
