@@ -7,6 +7,7 @@ use super::undelivered::Severity;
 use crate::api::LONGEST_PAUSE;
 use crate::model::time::format_duration;
 use crate::model::verdict::{BodyProblem, CertificateProblem, Unavailable, UnavailableCause};
+use crate::text::capitalize;
 use reqwest::Url;
 
 /// The report of `unavailable`, after `requests` requests.
@@ -197,13 +198,6 @@ fn certificate(problem: &CertificateProblem) -> String {
         CertificateProblem::Other(detail) => return format!("its certificate is not acceptable ({detail})"),
     }
     .to_owned()
-}
-
-/// `text` with an upper-case first letter.
-#[must_use]
-pub fn capitalize(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The message if the health endpoint `url` answers with `status`.

@@ -8,7 +8,6 @@ use crate::api::config::is_readable_file;
 use crate::api::{ApiConfig, is_loopback};
 use crate::model::api_key::ApiKey;
 use crate::model::source::{Source, Sourced};
-use crate::model::time::{DURATION_FORMS, parse_duration};
 use crate::text::Foreign;
 use reqwest::Url;
 use std::io::{self, Read as _};
@@ -32,9 +31,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>)
         resolver.errors.push(error);
     }
     let ui_url = ui_url(resolver, url.as_ref());
-    let positive = |text: &str| parse_duration(text).filter(|duration| !duration.is_zero());
-    let allowed = format!("{DURATION_FORMS}, more than 0");
-    let request_timeout = resolver.with_default("request_timeout", "30s", &allowed, positive);
+    let request_timeout = resolver.positive_duration("request_timeout", "30s");
     let retries = resolver.with_default("retries", "3", "a whole number from 0 to 100", |text| {
         text.parse().ok().filter(|retries| (0..=100).contains(retries))
     });

@@ -3,6 +3,7 @@
 //! Owns: argv and help. Does not own: what a setting's value means: flags are one of its sources.
 
 use super::table::{Argument, DEPRECATED, SETTINGS, Scope, Setting};
+use crate::text::capitalize;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ pub enum Subcommand {
     TrackBuild,
     /// `check`.
     Check {
-        /// Whether to ask `/health`.
+        /// Whether to request `/health`.
         online: bool,
     },
     /// `run`, with the words after `--` in [`CommandLine::words`].
@@ -82,16 +83,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, No
     };
     if levels.iter().any(|level| given(level, "config").is_some()) {
         return Err(NoCommand::Usage(
-            "--config is not supported: there is no configuration file. Set the same values as variables \
-             instead: VERSIONER_API_KEY, VERSIONER_API_URL, VERSIONER_PRODUCT, VERSIONER_ENVIRONMENT and so on \
-             (each flag has one: --product-name is VERSIONER_PRODUCT_NAME)."
+            "--config is not supported: there is no configuration file. Set variables instead, such as VERSIONER_API_KEY, \
+             VERSIONER_API_URL, VERSIONER_PRODUCT and VERSIONER_ENVIRONMENT. Each flag has one: --product-name is \
+             VERSIONER_PRODUCT_NAME."
                 .to_owned(),
         ));
     }
     if subcommand == Subcommand::Run && matches.get_flag("json") {
         return Err(NoCommand::Usage(
-            "--json cannot be used with 'run', whose stdout belongs to the command. Use output_file, or the outputs that the \
-             CI system passes on."
+            "--json cannot be used with 'run', whose stdout belongs to the command. Use output_file, or the outputs of the CI \
+             system."
                 .to_owned(),
         ));
     }
@@ -123,39 +124,6 @@ fn given(matches: &ArgMatches, name: &str) -> Option<String> {
 }
 
 fn command() -> clap::Command {
-    let deployment = clap::Command::new("deployment")
-        .about("Report a deployment: started checks the rules; completed, failed or aborted reports the end")
-        .args(flags(&[Scope::Event]));
-    let build =
-        clap::Command::new("build").about("Report a build, which creates the version").args(flags(&[Scope::Event]));
-    let track = clap::Command::new("track")
-        .about("Report one event")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommands([deployment, build]);
-    let check = clap::Command::new("check")
-        .about("Show what would be sent and where each value comes from; sends no event")
-        .arg(Arg::new("online").long("online").action(ArgAction::SetTrue).help("Also ask the API's /health endpoint"))
-        .args(flags(&[Scope::Event, Scope::Check]));
-    let run = clap::Command::new("run")
-        .about("Wrap a deployment: check the rules, run COMMAND, report how it ended, exit with its code")
-        .args(flags(&[Scope::Event, Scope::Run]).into_iter().map(|arg| match arg.get_id() == "status" {
-            true => arg.hide(true),
-            false => arg,
-        }))
-        .arg(
-            Arg::new(WORDS)
-                .value_name("COMMAND")
-                .num_args(1..)
-                .last(true)
-                .required(true)
-                .value_parser(clap::value_parser!(OsString))
-                .help("The command and its arguments, after --"),
-        );
-    let finish = clap::Command::new("finish")
-        .about("Report the end of every deployment that this job started, with --status or the job's own status")
-        .args(flags(&[Scope::Event]).into_iter().filter(|arg| arg.get_id() == "status"));
-    let flush = clap::Command::new("flush").about("Deliver spooled events");
     clap::Command::new("versioner")
         .version(env!("CARGO_PKG_VERSION"))
         .about(
@@ -164,7 +132,7 @@ fn command() -> clap::Command {
         )
         .after_help(
             "Every setting is a flag (--product-name), an input of the Action (INPUT_PRODUCT_NAME) and a variable \
-             (VERSIONER_PRODUCT_NAME).\n'versioner track deployment --help' lists those of the event.\nExit codes: 0 recorded; 1 usage, configuration or API unavailable; \
+             (VERSIONER_PRODUCT_NAME).\n'versioner track deployment --help' lists the event's settings.\nExit codes: 0 recorded; 1 usage, configuration or API unavailable; \
              4 rejected by the API; 5 blocked by a rule; under 'run' the command's own.",
         )
         .args_override_self(true)
@@ -185,7 +153,59 @@ fn command() -> clap::Command {
                 .filter(|arg| arg.get_id() != "version")
                 .map(|arg| arg.hide(true)),
         )
-        .subcommands([track, run, finish, flush, check, clap::Command::new("version").about("Print the version")])
+        .subcommands([
+            track(),
+            run(),
+            clap::Command::new("finish")
+                .about("Report the end of every deployment that this job started, with --status or the job's own status")
+                .args(flags(&[Scope::Event]).into_iter().filter(|arg| arg.get_id() == "status")),
+            clap::Command::new("flush").about("Deliver spooled events"),
+            check(),
+            clap::Command::new("version").about("Print the version"),
+        ])
+}
+
+fn track() -> clap::Command {
+    let deployment = clap::Command::new("deployment")
+        .about("Report a deployment: started checks the rules; completed, failed or aborted reports the end")
+        .args(flags(&[Scope::Event]));
+    let build =
+        clap::Command::new("build").about("Report a build, which creates the version").args(flags(&[Scope::Event]));
+    clap::Command::new("track")
+        .about("Report one event")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([deployment, build])
+}
+
+fn run() -> clap::Command {
+    clap::Command::new("run")
+        .about("Wrap a deployment: check the rules, run COMMAND, report how it ended, exit with its code")
+        .args(flags(&[Scope::Event, Scope::Run]).into_iter().map(|arg| match arg.get_id() == "status" {
+            true => arg.hide(true),
+            false => arg,
+        }))
+        .arg(
+            Arg::new(WORDS)
+                .value_name("COMMAND")
+                .num_args(1..)
+                .last(true)
+                .required(true)
+                .value_parser(clap::value_parser!(OsString))
+                .help("The command and its arguments, after --"),
+        )
+}
+
+fn check() -> clap::Command {
+    clap::Command::new("check")
+        .about("Show what would be sent and where each value comes from; sends no event")
+        .arg(
+            Arg::new("online")
+                .long("online")
+                .action(ArgAction::SetTrue)
+                .help("Also request the API's /health endpoint"),
+        )
+        .args(flags(&[Scope::Event, Scope::Check]))
 }
 
 fn flags(scopes: &[Scope]) -> Vec<Arg> {
@@ -194,8 +214,8 @@ fn flags(scopes: &[Scope]) -> Vec<Arg> {
         .filter(|setting| scopes.contains(&setting.scope))
         .flat_map(|setting| {
             let help = match setting.default {
-                "" => capitalized(setting.about),
-                default => format!("{} [default: {default}]", capitalized(setting.about)),
+                "" => capitalize(setting.about),
+                default => format!("{} [default: {default}]", capitalize(setting.about)),
             };
             setting.names().map(move |name| arg(name, setting.argument, &help).hide(name != setting.name))
         })
@@ -210,11 +230,6 @@ fn arg(name: &'static str, argument: Argument, help: &str) -> Arg {
         Argument::Value => arg.value_name("VALUE"),
         Argument::Switch => arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true"),
     }
-}
-
-fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

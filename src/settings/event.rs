@@ -32,13 +32,7 @@ pub(super) fn resolve(
     let product = required(resolver, "product_name", &["product_name", "product"], context.product.as_ref(), what);
     let what = "the version, such as 1.4.2";
     let version = required(resolver, "version", &["version"], context.version.as_ref(), what);
-    let environment = match kind {
-        EventType::Deployment => {
-            let what = "the target of the deployment, such as production";
-            required(resolver, "environment", &["environment"], context.environment.as_ref(), what)
-        }
-        EventType::Build => None,
-    };
+    let environment = environment(resolver, kind, context);
     let status = if under_run { started(resolver) } else { status(resolver) };
     let metadata = metadata(resolver, context);
 
@@ -50,16 +44,11 @@ pub(super) fn resolve(
     let source_system = resolver.text("source_system", &["source_system"], context.source_system.as_ref());
     let started_at = time(resolver, "started_at", context.started_at.as_ref());
     let completed_at = time(resolver, "completed_at", None);
-    // One setting under two names, of which the event's own counts first.
-    let own = |deploy: &'static str, build: &'static str| match kind {
-        EventType::Deployment => [deploy, build],
-        EventType::Build => [build, deploy],
-    };
-    let mut one_of = |names: [&'static str; 2], detected: Option<&Detected>| resolver.text(names[0], &names, detected);
-    let url = one_of(own("deploy_url", "build_url"), context.run_url.as_ref());
-    let by = one_of(own("deployed_by", "built_by"), context.actor.as_ref());
-    let by_email = one_of(own("deployed_by_email", "built_by_email"), context.actor_email.as_ref());
-    let by_name = one_of(own("deployed_by_name", "built_by_name"), context.actor_name.as_ref());
+    let url = either(resolver, kind, ["deploy_url", "build_url"], context.run_url.as_ref());
+    let by = either(resolver, kind, ["deployed_by", "built_by"], context.actor.as_ref());
+    let email = ["deployed_by_email", "built_by_email"];
+    let by_email = either(resolver, kind, email, context.actor_email.as_ref());
+    let by_name = either(resolver, kind, ["deployed_by_name", "built_by_name"], context.actor_name.as_ref());
 
     if let Some(trigger) = &context.manual_trigger {
         warn_of_defaults(resolver, trigger, &[("product_name", product.as_ref()), ("version", version.as_ref())]);
@@ -87,6 +76,31 @@ pub(super) fn resolve(
         by_email,
         by_name,
     })
+}
+
+/// The environment, which a deployment must have and a build does not.
+fn environment(resolver: &mut Resolver<'_>, kind: EventType, context: &Context) -> Option<Sourced<Foreign>> {
+    let what = "the target of the deployment, such as production";
+    match kind {
+        EventType::Deployment => {
+            required(resolver, "environment", &["environment"], context.environment.as_ref(), what)
+        }
+        EventType::Build => None,
+    }
+}
+
+/// One setting under two names, the deployment's and the build's. The name for this event's type takes precedence.
+fn either(
+    resolver: &mut Resolver<'_>,
+    kind: EventType,
+    [deployment, build]: [&'static str; 2],
+    detected: Option<&Detected>,
+) -> Option<Sourced<Foreign>> {
+    let names = match kind {
+        EventType::Deployment => [deployment, build],
+        EventType::Build => [build, deployment],
+    };
+    resolver.text(names[0], &names, detected)
 }
 
 /// A link without credentials, if anything is left of it.

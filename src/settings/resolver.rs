@@ -6,7 +6,9 @@ use super::error::SettingError;
 use super::sources::{RawValue, Sources};
 use crate::ci::Detected;
 use crate::model::source::{Source, Sourced};
+use crate::model::time::{DURATION_FORMS, parse_duration};
 use crate::text::{Foreign, Redactor, clean_url, truncate};
+use std::time::Duration;
 
 /// A resolved setting, for `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +123,13 @@ impl<'a> Resolver<'a> {
             self.invalid(name, &raw, allowed);
         }
         value.map(|value| Sourced { value, source: raw.source })
+    }
+
+    /// A duration of more than zero.
+    pub(super) fn positive_duration(&mut self, name: &'static str, default: &str) -> Option<Sourced<Duration>> {
+        let allowed = format!("{DURATION_FORMS}, more than 0");
+        let parse = |text: &str| parse_duration(text).filter(|duration| !duration.is_zero());
+        self.with_default(name, default, &allowed, parse)
     }
 
     /// A boolean.

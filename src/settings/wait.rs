@@ -26,12 +26,10 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, context: &Context, now: Times
     let on_soak = on(resolver, "on_soak");
     // Waiting seldom lifts these, so `on_block` does not set it.
     let on_flow = resolver.with_default("on_flow", "fail", "fail or wait", parse_on_block).map(|on_flow| on_flow.value);
-    let positive = |text: &str| parse_duration(text).filter(|duration| !duration.is_zero());
-    let more_than_0 = format!("{DURATION_FORMS}, more than 0");
-    let timeout = resolver.with_default("wait_timeout", "30m", &more_than_0, positive);
-    let poll_interval = resolver.with_default("poll_interval", "30s", &more_than_0, positive);
+    let timeout = resolver.positive_duration("wait_timeout", "30m");
+    let poll_interval = resolver.positive_duration("poll_interval", "30s");
     let recheck_interval = resolver.with_default("recheck_interval", "10m", DURATION_FORMS, parse_duration);
-    let conflict_max_age = resolver.with_default("conflict_max_age", "2h", &more_than_0, positive);
+    let conflict_max_age = resolver.positive_duration("conflict_max_age", "2h");
     let job_end =
         job_left(context, now).and_then(|(left, variable)| Some((Instant::now().checked_add(left)?, variable)));
     Some(WaitPolicy {

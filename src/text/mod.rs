@@ -43,6 +43,13 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
+/// `text` with an upper-case first letter.
+#[must_use]
+pub fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// `text`, shortened to at most `max` bytes, ending in `mark` if it was shortened.
 ///
 /// `measure` gives the bytes that one character takes once a surface has escaped it.
