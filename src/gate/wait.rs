@@ -76,7 +76,7 @@ pub struct WaitRecord {
     pub block: Option<Box<Block>>,
     pub server_clock: ServerClock,
     pub limit: Option<WaitLimit>,
-    /// Whether a request is being sent.
+    /// Whether a request has no result yet.
     pub in_flight: bool,
     /// When, by our clock, the first attempt without a final answer was sent.
     pub unanswered_since: Option<Timestamp>,

@@ -1,6 +1,6 @@
 //! The command line: arguments to a subcommand and its flags.
 //!
-//! Owns: argv and help. Does not own: what a setting's value means: flags are one of its sources.
+//! Owns: argv and help. Does not own: what a setting's value means. Flags are one source of settings.
 
 use super::table::{Argument, DEPRECATED, SETTINGS, Scope, Setting};
 use crate::text::capitalize;
@@ -12,7 +12,7 @@ use std::ffi::OsString;
 /// The subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subcommand {
-    /// None: the `command` setting decides.
+    /// No subcommand: the `command` setting decides.
     None,
     /// `track deployment`.
     TrackDeployment,
@@ -37,11 +37,11 @@ pub enum Subcommand {
 #[derive(Debug)]
 pub struct CommandLine {
     pub subcommand: Subcommand,
-    /// Flags that set a setting, by the name that was used, with underscores.
+    /// The flags in use and their values, by name, with underscores.
     pub flags: BTreeMap<&'static str, String>,
     /// Whether to print the outputs as JSON on stdout.
     pub json: bool,
-    /// Flags that were used and have no effect.
+    /// Flags in use that have no effect.
     pub deprecated: Vec<&'static str>,
     /// The command to wrap, with its arguments.
     pub words: Vec<OsString>,
@@ -59,7 +59,7 @@ pub enum NoCommand {
 /// Parses `args`, of which the first is the program's name.
 ///
 /// # Errors
-/// [`NoCommand`] if there is only something to print.
+/// [`NoCommand`] if there is nothing to execute, only text to print.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, NoCommand> {
     let matches = command().try_get_matches_from(args).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Print(error.to_string()),

@@ -1,6 +1,6 @@
 //! The event that the settings and the CI system describe.
 //!
-//! Owns: which sources give which part, and which parts are required.
+//! Owns: which sources provide each field, and which fields are required.
 
 use super::command_line::Subcommand;
 use super::error::SettingError;
@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 
 const TIMES: &str = "a time such as 2025-10-28T15:00:00Z (RFC 3339)";
 
-/// The event to report. `under_run`: it is the start of a command that `run` wraps. `None` if a part is missing or invalid.
+/// The event to report. `under_run`: `run` wraps a command, and the event reports its start. `None` if a required setting
+/// is missing or invalid.
 pub(super) fn resolve(
     resolver: &mut Resolver<'_>,
     subcommand: Subcommand,
@@ -103,7 +104,7 @@ fn either(
     resolver.text(names[0], &names, detected)
 }
 
-/// A link without credentials, if anything is left of it.
+/// The link without credentials. `None` if nothing remains.
 fn without_credentials(link: Sourced<Foreign>) -> Option<Sourced<Foreign>> {
     Some(link.map(|url| Foreign::new(clean_url(url.raw())))).filter(|link| !link.value.is_empty())
 }
@@ -158,7 +159,7 @@ fn status(resolver: &mut Resolver<'_>) -> Sourced<Status> {
     status
 }
 
-/// How the job ended, for `finish`: as set, else as the CI system exposes it in `detected`.
+/// How the job ended, for `finish`: the setting, else `detected`, the status from the CI system.
 pub(super) fn job_status(resolver: &mut Resolver<'_>, detected: Option<&Detected>) -> Option<Sourced<Status>> {
     let status = resolver.name("status", &["status"], detected)?.map(|word| Status::parse(word.raw()));
     if matches!(status.value, Status::Pending | Status::Started) {
@@ -172,14 +173,14 @@ pub(super) fn job_status(resolver: &mut Resolver<'_>, detected: Option<&Detected
 fn warn_of_unknown(resolver: &mut Resolver<'_>, status: &Sourced<Status>) {
     if let Status::Unknown(word) = &status.value {
         resolver.warnings.push(format!(
-            "status (from {}) is {word:?}, an unknown word. It is sent as it is, and the API decides. Known are pending, \
-             started, completed, failed, aborted and the words that CI systems use for them.",
+            "status (from {}) is {word:?}, an unknown word. It is sent unchanged, and the API decides. Known words are \
+             pending, started, completed, failed, aborted and the names that CI systems use for them.",
             status.source
         ));
     }
 }
 
-/// The user's metadata over the detected one. `none` means neither.
+/// The user's metadata merged over the detected metadata. `none` sends neither.
 fn metadata(resolver: &mut Resolver<'_>, context: &Context) -> Option<Map<String, Value>> {
     let names = ["metadata", "extra_metadata"];
     let object = |text: &str| match serde_json::from_str(text) {
@@ -203,13 +204,13 @@ fn metadata(resolver: &mut Resolver<'_>, context: &Context) -> Option<Map<String
     Some(merged)
 }
 
-/// Warns of detected values in a manually started run: its person may have meant others.
+/// Warns about detected values in a manually started run: the person who started it may have meant other values.
 fn warn_of_defaults(resolver: &mut Resolver<'_>, trigger: &str, values: &[(&str, Option<&Sourced<Foreign>>)]) {
     for (name, value) in values {
         if let Some(Sourced { value, source: Source::Detected(from) }) = value {
             resolver.warnings.push(format!(
                 "{name} was not set, so it is {value:?}, {from}. This run was started manually ({trigger}): set {name} if \
-                 you mean another one."
+                 you mean another value."
             ));
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn add(report: &mut Report, context: ReportContext<'_>, block: &Block
     }
 }
 
-/// Until when it blocks.
+/// When the block lifts, and the window it belongs to.
 fn times(report: &mut Report, block: &Block, now: Timestamp) {
     let details = &block.details;
     let zone = zone(block);
