@@ -5,11 +5,13 @@ use crate::api::{Client, SendRequest};
 use crate::files::FileError;
 use crate::model::clock::Clock;
 use crate::model::event::Role;
-use crate::model::verdict::{UnavailableCause, Verdict};
-use crate::report::{rejected, spool as words, unavailable};
+use crate::model::spool_action::{SpoolAction, spool_action};
+use crate::model::verdict::Verdict;
+use crate::report::spool as words;
 use crate::state::{Backlog, OrderingKey, Spool, SpooledEvent};
 use crate::text::Foreign;
 use serde_json::{Map, Value};
+use std::fs::File;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,6 +23,8 @@ pub struct FlushOptions {
     pub limit: Option<Duration>,
     /// The longest wait for another process that delivers.
     pub lock_timeout: Duration,
+    /// Whether to move set-aside events back into the spool first.
+    pub retry_set_aside: bool,
 }
 
 /// What came of delivering the spool.
@@ -57,18 +61,18 @@ impl Session<'_> {
         let must_wait =
             || spool.backlog().is_ok_and(|backlog| ordering_keys(&backlog).contains(&OrderingKey::of(body)));
         let lock_timeout = if role != Role::Gate && must_wait() { limit } else { Duration::ZERO };
-        let options = FlushOptions { client: self.client.single_attempt(limit), limit: Some(limit), lock_timeout };
+        let client = self.client.single_attempt(limit);
+        let options = FlushOptions { client, limit: Some(limit), lock_timeout, retry_set_aside: false };
         match self.flush(spool, &options).await {
             Ok(flushed) => {
                 self.report_other_keys(&flushed);
                 if let (count @ 1.., Some(failure)) = (flushed.left.len(), &flushed.failure) {
-                    let events = words::events(count);
-                    self.console.line(&format!("{events} spooled before could not be delivered yet: {failure}"));
+                    self.console.line(&words::not_delivered_yet(count, failure));
                 }
                 flushed.left
             }
             Err(error) => {
-                self.console.warn(&format!("Spooled events cannot be delivered: {error}."));
+                self.console.warn(&words::unusable_spool(&error.to_string()));
                 // The order holds all the same, as far as the spool can be read.
                 spool.backlog().map(|backlog| ordering_keys(&backlog)).unwrap_or_default()
             }
@@ -82,20 +86,34 @@ impl Session<'_> {
         }
     }
 
+    /// Takes the lock for delivering. Says so if another process has it and this one waits for it.
+    async fn lock_delivery(&self, spool: &Spool, timeout: Duration) -> Result<Option<File>, FileError> {
+        match spool.lock_delivery(Duration::ZERO).await? {
+            None if !timeout.is_zero() => {
+                self.console.line(&words::waiting_for_another_process(timeout));
+                spool.lock_delivery(timeout).await
+            }
+            taken => Ok(taken),
+        }
+    }
+
     /// Delivers the spool.
     ///
     /// # Errors
     /// [`FileError`] if it cannot be read.
     pub async fn flush(&self, spool: &Spool, options: &FlushOptions) -> Result<Flushed, FileError> {
         let deadline = options.limit.map(|limit| Instant::now() + limit);
-        let Some(_lock) = spool.lock_delivery(options.lock_timeout).await? else {
+        let Some(_lock) = self.lock_delivery(spool, options.lock_timeout).await? else {
             let left = ordering_keys(&spool.backlog()?);
-            let failure = Some("another process is delivering, and has not ended".to_owned());
+            let failure = Some(words::ANOTHER_PROCESS_DELIVERS.to_owned());
             return Ok(Flushed { left, failure, ..Flushed::default() });
         };
+        if options.retry_set_aside {
+            self.console.line(&words::restored(spool.restore_set_aside()?));
+        }
         let backlog = spool.backlog()?;
         for (name, reason) in &backlog.unusable {
-            self.set_aside(spool, name, "A spooled file cannot be delivered", reason);
+            self.set_aside(spool, name, &words::unusable(reason), words::set_aside_unusable);
         }
         let mut flushed = Flushed { newer: backlog.newer, others: backlog.others, ..Flushed::default() };
         let mut failures = 0;
@@ -107,7 +125,7 @@ impl Session<'_> {
             }
             let step = match self.send_spooled(&options.client, &event, deadline).await {
                 None => Step::OutOfTime,
-                Some(verdict) => self.settle(spool, &name, &event, verdict),
+                Some(verdict) => self.settle(spool, &name, &event, &verdict),
             };
             match step {
                 Step::Delivered => {
@@ -134,7 +152,7 @@ impl Session<'_> {
                 }
                 Step::OutOfTime => {
                     failures = MAX_FAILURES;
-                    flushed.failure.get_or_insert_with(|| "the time for it is over".to_owned());
+                    flushed.failure.get_or_insert_with(|| words::OUT_OF_TIME.to_owned());
                     flushed.left.push(key);
                 }
             }
@@ -146,48 +164,25 @@ impl Session<'_> {
     }
 
     /// Does with a spooled event what follows from `verdict`.
-    fn settle(&self, spool: &Spool, name: &str, event: &SpooledEvent, verdict: Verdict) -> Step {
-        let what = words::name(event);
-        match verdict {
-            Verdict::Recorded(_) => {
-                self.console.line(&words::delivered(event));
-                match spool.remove(name) {
-                    Ok(()) => Step::Delivered,
-                    Err(error) => {
-                        self.console.warn(&words::not_removed(&error.to_string()));
-                        Step::NotRemoved(error.to_string())
-                    }
-                }
-            }
-            Verdict::Rejected(rejection) if !rejection.is_recoverable() => {
-                let reason = rejected::summary(&rejection);
-                self.set_aside(spool, name, &format!("The API rejected {what}"), &reason);
+    fn settle(&self, spool: &Spool, name: &str, event: &SpooledEvent, verdict: &Verdict) -> Step {
+        match spool_action(verdict) {
+            SpoolAction::Remove => self.remove_delivered(spool, name, event),
+            SpoolAction::SetAside => {
+                self.set_aside(spool, name, &words::not_deliverable(event, verdict), words::set_aside);
                 Step::SetAside
             }
-            Verdict::Blocked(block) => {
-                let reason = block.message.map_or_else(|| format!("it answered {}", block.status), |it| it.to_string());
-                self.set_aside(spool, name, &format!("A rule blocks {what}"), &reason);
-                Step::SetAside
-            }
-            Verdict::Rejected(rejection) => {
-                let failure = rejected::summary(&rejection);
-                if self.give_up(spool, name, event, &failure) {
-                    return Step::SetAside;
-                }
-                // A permission may be missing for one product only. Any other rejection applies to all events.
-                if rejection.status == 403 { Step::Failed(failure) } else { Step::Stop(failure) }
-            }
-            Verdict::Unavailable(unavailable) => {
-                let failure = unavailable::summary(&unavailable);
-                if self.give_up(spool, name, event, &failure) {
-                    return Step::SetAside;
-                }
-                // Without a connection, the next event would get no reply either.
-                match unavailable.cause {
-                    UnavailableCause::Closed(_) => Step::Failed(failure),
-                    _ if unavailable.status().is_some() => Step::Failed(failure),
-                    _ => Step::Stop(failure),
-                }
+            SpoolAction::TryOthers => self.keep(spool, name, event, verdict).map_or(Step::SetAside, Step::Failed),
+            SpoolAction::Stop => self.keep(spool, name, event, verdict).map_or(Step::SetAside, Step::Stop),
+        }
+    }
+
+    fn remove_delivered(&self, spool: &Spool, name: &str, event: &SpooledEvent) -> Step {
+        self.console.line(&words::delivered(event));
+        match spool.remove(name) {
+            Ok(()) => Step::Delivered,
+            Err(error) => {
+                self.console.warn(&words::not_removed(&error.to_string()));
+                Step::NotRemoved(error.to_string())
             }
         }
     }
@@ -204,26 +199,26 @@ impl Session<'_> {
         }
     }
 
-    /// Records a failed attempt in the event's file, or sets the event aside if it alone keeps failing. Says whether it did. The
-    /// event is intact without the note.
-    fn give_up(&self, spool: &Spool, name: &str, event: &SpooledEvent, failure: &str) -> bool {
+    /// Records a failed attempt in the event's file and returns why it failed, or sets the event aside if it alone keeps failing.
+    /// The event is intact without the note.
+    fn keep(&self, spool: &Spool, name: &str, event: &SpooledEvent, verdict: &Verdict) -> Option<String> {
+        let failure = words::failure(verdict);
         let tried_again = SpooledEvent { tries: event.tries.saturating_add(1), ..event.clone() };
         if spool.keeps_failing(&tried_again, Clock::system().now()) {
-            let what = format!("{} keeps failing while other events are recorded", words::name(event));
-            self.set_aside(spool, name, &what, failure);
-            return true;
+            self.set_aside(spool, name, &words::keeps_failing(event, &failure), words::set_aside);
+            return None;
         }
-        if let Err(error) = spool.record_failure(name, event, self.console.redact(failure)) {
-            self.console.verbose(|| format!("the failed attempt is not noted: {error}"));
+        if let Err(error) = spool.record_failure(name, event, self.console.redact(&failure)) {
+            self.console.verbose(|| words::attempt_not_noted(&error.to_string()));
         }
-        false
+        Some(failure)
     }
 
-    fn set_aside(&self, spool: &Spool, name: &str, what: &str, reason: &str) {
-        let path = |path: &std::path::Path| Foreign::new(path.display().to_string());
-        match spool.set_aside(name, &self.console.redact(&format!("{what}: {reason}"))) {
-            Ok(moved) => self.console.warn(&words::set_aside(what, reason, &path(&moved), &path(&spool.path()))),
-            Err(error) => self.console.warn(&format!("{what}: {reason}. It could not be set aside: {error}.")),
+    /// Sets the file `name` aside. `warning` makes the message of the reason and the new path.
+    fn set_aside(&self, spool: &Spool, name: &str, why: &str, warning: fn(&str, &Foreign) -> String) {
+        match spool.set_aside(name, &self.console.redact(why)) {
+            Ok(moved) => self.console.warn(&warning(why, &Foreign::new(moved.display().to_string()))),
+            Err(error) => self.console.warn(&words::not_set_aside(why, &error.to_string())),
         }
     }
 }

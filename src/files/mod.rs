@@ -25,16 +25,31 @@ use serde::de::DeserializeOwned;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The largest record that is read: the metadata's 100 KB, and ample room for everything else.
 const LARGEST_RECORD: u64 = 256 * 1024;
+
+/// The folder of records that were set aside.
+const SET_ASIDE: &str = "set-aside";
 
 /// A folder of signed records of one kind.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
     name: &'static str,
+    /// The kind of record, which the signature covers.
+    kind: &'static str,
     signer: Signer,
+}
+
+/// The note next to a record that was set aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetAsideNote {
+    /// Why it was set aside.
+    pub reason: Option<Foreign>,
+    /// When it was set aside.
+    pub since: Option<SystemTime>,
 }
 
 /// What a file of a folder holds.
@@ -54,7 +69,13 @@ impl Folder {
     /// The folder `name` in `root`. It is created when the first record is written.
     #[must_use]
     pub fn new(root: &Path, name: &'static str, signer: Signer) -> Self {
-        Self { root: root.to_owned(), name, signer }
+        Self { root: root.to_owned(), name, kind: name, signer }
+    }
+
+    /// The folder of this folder's records that were set aside.
+    #[must_use]
+    pub fn set_aside_folder(&self) -> Self {
+        Self { name: SET_ASIDE, ..self.clone() }
     }
 
     /// The folder's path.
@@ -84,7 +105,7 @@ impl Folder {
     /// Reads the record `name`: `None` if it does not exist (any more).
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Option<RecordState<T>> {
         match self.bytes(name) {
-            Ok(Some(bytes)) => Some(self.signer.open(self.name, &bytes)),
+            Ok(Some(bytes)) => Some(self.signer.open(self.kind, &bytes)),
             Ok(None) => None,
             Err(reason) => Some(RecordState::Unusable(reason)),
         }
@@ -121,7 +142,7 @@ impl Folder {
     pub fn write<T: Serialize>(&self, name: &str, record: &T, durability: Durability) -> Result<(), FileError> {
         let path = self.path();
         let directory = Directory::create(&self.root, &path)?;
-        let signed = self.signer.sign(self.name, record);
+        let signed = self.signer.sign(self.kind, record);
         directory.write(name, &signed, durability).map_err(|error| failed(FileError::Write, &path, &error))
     }
 
@@ -148,17 +169,47 @@ impl Folder {
     /// # Errors
     /// If that folder cannot be used or written to.
     pub fn set_aside(&self, name: &str, reason: &str) -> Result<PathBuf, FileError> {
-        let path = self.root.join("set-aside");
+        let path = self.root.join(SET_ASIDE);
         let directory = Directory::create(&self.root, &path)?;
         let failed = |error: io::Error| failed(FileError::Write, &path, &error);
         // The reason comes first: if we are killed in between, no record is left without one.
         let reason = format!("{reason}\n");
-        directory.write(&format!("{name}.reason"), reason.as_bytes(), Durability::Machine).map_err(failed)?;
+        directory.write(&reason_file(name), reason.as_bytes(), Durability::Machine).map_err(failed)?;
         let moved = path.join(name);
         match fs::rename(self.path().join(name), &moved) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(moved),
         }
+    }
+
+    /// The note next to the record `name`, in the folder of records that were set aside.
+    #[must_use]
+    pub fn note(&self, name: &str) -> SetAsideNote {
+        let name = reason_file(name);
+        let reason = self.bytes(&name).ok().flatten();
+        let metadata = fs::symlink_metadata(self.path().join(name));
+        SetAsideNote {
+            reason: reason
+                .map(|bytes| Foreign::new(String::from_utf8_lossy(&bytes)))
+                .filter(|reason| !reason.is_empty()),
+            since: metadata.and_then(|metadata| metadata.modified()).ok(),
+        }
+    }
+
+    /// Moves `name` back from the folder of records that were set aside, and removes its reason. Returns whether it was there.
+    ///
+    /// # Errors
+    /// If it cannot be moved, or its reason cannot be removed.
+    pub fn restore(&self, name: &str) -> Result<bool, FileError> {
+        let path = self.path();
+        Directory::create(&self.root, &path)?;
+        let set_aside = self.set_aside_folder();
+        match fs::rename(set_aside.path().join(name), path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            moved => moved.map_err(|error| failed(FileError::Write, &path, &error))?,
+        }
+        set_aside.remove(&reason_file(name))?;
+        Ok(true)
     }
 
     /// Takes the lock `name`, or returns `None` if another process holds it. It is released when the file is dropped, or
@@ -178,6 +229,11 @@ impl Folder {
             Err(TryLockError::Error(error)) => Err(failed(FileError::Lock, &path, &error)),
         }
     }
+}
+
+/// The name of the file with the reason why the record `name` was set aside.
+fn reason_file(name: &str) -> String {
+    format!("{name}.reason")
 }
 
 /// Writes a file with a random name in `directory` that other users cannot read. Returns its path.

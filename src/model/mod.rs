@@ -9,6 +9,7 @@ pub mod outcome;
 pub mod payload;
 pub mod policy;
 pub mod source;
+pub mod spool_action;
 pub mod status;
 pub mod time;
 pub mod verdict;

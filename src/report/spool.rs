@@ -1,10 +1,14 @@
 //! Messages about spooled events.
 
 use super::layout::Report;
+use super::{rejected, unavailable};
 use crate::model::message::Level;
-use crate::state::SpooledEvent;
+use crate::model::time::{format_duration, rfc3339};
+use crate::model::verdict::Verdict;
+use crate::state::{SetAsideFile, SpooledEvent};
 use crate::text::Foreign;
 use serde_json::Value;
+use std::time::Duration;
 
 /// `1 event`, `2 events`.
 #[must_use]
@@ -37,12 +41,136 @@ pub fn not_removed(error: &str) -> String {
     format!("It will be delivered again, as it cannot be removed from the spool: {error}.")
 }
 
-/// An event that was set aside, or could not be.
+/// Why a spooled event is not recorded, as part of a sentence.
 #[must_use]
-pub fn set_aside(what: &str, reason: &str, to: &Foreign, from: &Foreign) -> String {
+pub fn failure(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Recorded(_) => String::new(),
+        Verdict::Blocked(block) => {
+            block.message.as_ref().map_or_else(|| format!("it answered {}", block.status), Foreign::to_string)
+        }
+        Verdict::Rejected(rejection) => rejected::summary(rejection),
+        Verdict::Unavailable(unavailable) => unavailable::summary(unavailable),
+    }
+}
+
+/// Why an event is set aside that `verdict` is about.
+#[must_use]
+pub fn not_deliverable(event: &SpooledEvent, verdict: &Verdict) -> String {
+    let who = if matches!(verdict, Verdict::Blocked(_)) { "A rule blocks" } else { "The API rejected" };
+    format!("{who} {}: {}", name(event), failure(verdict))
+}
+
+/// Why an event is set aside that alone keeps failing.
+#[must_use]
+pub fn keeps_failing(event: &SpooledEvent, failure: &str) -> String {
+    format!("{} keeps failing while other events are recorded: {failure}", name(event))
+}
+
+/// Why a file is set aside that is not an event of ours.
+#[must_use]
+pub fn unusable(reason: &str) -> String {
+    format!("A spooled file cannot be delivered: {reason}")
+}
+
+/// The warning about a file that was set aside because it is not an event of ours.
+#[must_use]
+pub fn set_aside_unusable(why: &str, to: &Foreign) -> String {
+    format!("{why}. It is set aside in {to}, and not tried again. To give it up, delete the file.")
+}
+
+/// The warning about an event that was set aside.
+#[must_use]
+pub fn set_aside(why: &str, to: &Foreign) -> String {
     format!(
-        "{what}: {reason}. It is set aside in {to}, and not tried again. To deliver it after all, move it back to {from}."
+        "{why}. It is set aside in {to}, and not tried again. To deliver it after all: versioner flush --retry-set-aside. \
+         To give it up, delete the file."
     )
+}
+
+/// The warning about an event or a file that could not be set aside.
+#[must_use]
+pub fn not_set_aside(why: &str, error: &str) -> String {
+    format!("{why}. It could not be set aside: {error}.")
+}
+
+/// A failed attempt that is not noted in the event's file.
+#[must_use]
+pub fn attempt_not_noted(error: &str) -> String {
+    format!("the failed attempt is not noted: {error}")
+}
+
+/// Why nothing was delivered although events are spooled.
+pub const ANOTHER_PROCESS_DELIVERS: &str = "another process is delivering, and has not ended";
+
+/// Why delivering ended early.
+pub const OUT_OF_TIME: &str = "the time for it is over";
+
+/// The start of a wait for another process that delivers.
+#[must_use]
+pub fn waiting_for_another_process(timeout: Duration) -> String {
+    format!("another versioner process is delivering the spool; waiting up to {} for it", format_duration(timeout))
+}
+
+/// Spooled events that could not be delivered before the next event.
+#[must_use]
+pub fn not_delivered_yet(count: usize, failure: &str) -> String {
+    format!("{} spooled before could not be delivered yet: {failure}", events(count))
+}
+
+/// The warning about a spool that cannot be used.
+#[must_use]
+pub fn unusable_spool(error: &str) -> String {
+    format!("{UNUSABLE_TITLE}: {error}.")
+}
+
+/// The title of the error about a spool that cannot be used.
+pub const UNUSABLE_TITLE: &str = "Spooled events cannot be delivered";
+
+/// The error of `flush` about a spool that cannot be used.
+#[must_use]
+pub fn unusable_message(error: &str) -> String {
+    format!("{error}.\nNext: correct that, then run 'versioner flush' again. The events stay in the spool.")
+}
+
+/// There is no spool.
+pub const NO_DIRECTORY: &str = "nothing to deliver: there is no directory for spooled events (spool_dir)";
+
+/// An empty spool.
+#[must_use]
+pub fn nothing_to_deliver(directory: &Foreign) -> String {
+    format!("nothing to deliver: {directory} has no events")
+}
+
+/// A flush that left none of our events.
+#[must_use]
+pub fn all_delivered(count: usize, others_are_left: bool, directory: &Foreign) -> String {
+    let left = if others_are_left { "none of this API key is left" } else { "none is left" };
+    format!("delivered {}; {left} in {directory}", events(count))
+}
+
+/// Set-aside events that were moved back into the spool.
+#[must_use]
+pub fn restored(count: usize) -> String {
+    match count {
+        0 => "nothing to retry: no event that can be delivered is set aside".to_owned(),
+        count => format!("{} moved from the set-aside events back into the spool", events(count)),
+    }
+}
+
+/// One set-aside event or file: its name, why, since when, and where.
+#[must_use]
+pub fn set_aside_file(file: &SetAsideFile) -> String {
+    let what = file.event.as_ref().map_or_else(|| "a file that cannot be read".to_owned(), name);
+    let since = file.since.map_or_else(String::new, |at| format!(", since {}", rfc3339(at)));
+    let path = Foreign::new(file.path.display().to_string());
+    format!("set aside: {what}{since}. {}. File: {path}", file.reason)
+}
+
+/// Set-aside events of another API key.
+#[must_use]
+pub fn set_aside_of_another_key(key: &Foreign, count: usize) -> String {
+    format!("set aside: {} of another API key, {key}", events(count))
 }
 
 /// Events of another API key.
@@ -51,22 +179,31 @@ pub fn of_another_key(key: &Foreign, count: usize) -> String {
     format!("left in spool_dir: {} of another API key, {key}", events(count))
 }
 
-/// The report of a flush that left events in the spool.
+/// The report of a flush that left events in the spool or set aside.
 #[derive(Debug)]
 pub struct Left<'a> {
+    /// Those in the spool.
     pub count: usize,
     pub delivered: usize,
     /// Those of a newer version.
     pub newer: usize,
+    /// Those that are set aside.
+    pub set_aside: usize,
     /// Why the last attempt failed.
     pub failure: Option<&'a str>,
     pub directory: &'a Foreign,
+    pub set_aside_directory: &'a Foreign,
 }
 
 impl Left<'_> {
     #[must_use]
     pub fn report(&self) -> Report {
-        let mut report = Report::new(Level::Error, format!("{} still to be delivered", events(self.count)));
+        let title = match (self.count, self.set_aside) {
+            (count, 0) => format!("{} still to be delivered", events(count)),
+            (0, set_aside) => format!("{} set aside", events(set_aside)),
+            (count, set_aside) => format!("{} still to be delivered, {set_aside} set aside", events(count)),
+        };
+        let mut report = Report::new(Level::Error, title);
         report.lead.extend(self.failure.map(|failure| format!("{failure}.")));
         if self.newer > 0 {
             report.lead.push(format!(
@@ -75,8 +212,18 @@ impl Left<'_> {
             ));
         }
         report.fact("Delivered", Some(events(self.delivered)));
-        report.fact("Spooled in", Some(self.directory.clean()));
-        report.next.push("Correct that, then run 'versioner flush' again. No event is lost meanwhile.".to_owned());
+        if self.count > 0 {
+            report.fact("Spooled in", Some(self.directory.clean()));
+            report.next.push("Correct that, then run 'versioner flush' again. No event is lost meanwhile.".to_owned());
+        }
+        if self.set_aside > 0 {
+            report.fact("Set aside in", Some(self.set_aside_directory.clean()));
+            report.next.push(
+                "Set-aside events are listed in the log. To deliver them after all: versioner flush --retry-set-aside. \
+                 To give one up, delete its file."
+                    .to_owned(),
+            );
+        }
         report
     }
 }

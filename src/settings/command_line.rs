@@ -148,7 +148,7 @@ fn command() -> clap::Command {
         .args(DEPRECATED.iter().map(|(name, _)| arg(name, Argument::Switch, "").hide(true).global(true)))
         // Without a subcommand, the event's settings have flags as well, except --version, which is the program's.
         .args(
-            flags(&[Scope::Event, Scope::Check, Scope::Bare, Scope::Run])
+            flags(&[Scope::Event, Scope::Check, Scope::Bare, Scope::Run, Scope::Flush])
                 .into_iter()
                 .filter(|arg| arg.get_id() != "version")
                 .map(|arg| arg.hide(true)),
@@ -159,7 +159,9 @@ fn command() -> clap::Command {
             clap::Command::new("finish")
                 .about("Report the end of every deployment that this job started, with --status or the job's own status")
                 .args(flags(&[Scope::Event]).into_iter().filter(|arg| arg.get_id() == "status")),
-            clap::Command::new("flush").about("Deliver spooled events"),
+            clap::Command::new("flush")
+                .about("Deliver spooled events, and list those that were set aside")
+                .args(flags(&[Scope::Flush])),
             check(),
             clap::Command::new("version").about("Print the version"),
         ])

@@ -80,6 +80,8 @@ pub struct Settings {
     pub wait: WaitPolicy,
     pub errors: ErrorPolicy,
     pub spool: SpoolConfig,
+    /// Whether `flush` also tries the events that were set aside.
+    pub retry_set_aside: bool,
     pub output_file: Option<PathBuf>,
     /// Whether to write the job summary.
     pub summary: bool,
@@ -147,6 +149,7 @@ pub fn resolve(
     let require_gate = resolver.switch("require_gate", false);
     let run = run::resolve(&mut resolver, system.stop_timeout());
     let spool = spool::resolve(&mut resolver, env, system);
+    let retry_set_aside = resolver.switch("retry_set_aside", false);
     let errors = ErrorPolicy { fail_on_api_error, require_gate, spool: !matches!(spool, SpoolConfig::Off) };
     let output_file =
         resolver.optional("output_file", &["output_file"], None, "a path", |path| Some(PathBuf::from(path)));
@@ -162,7 +165,7 @@ pub fn resolve(
             let output_file = output_file.map(|path| path.value);
             let settings = || {
                 let (api, wait) = (api?, wait?);
-                Some(Settings { api, ui_url, wait, errors, spool, output_file, summary })
+                Some(Settings { api, ui_url, wait, errors, spool, retry_set_aside, output_file, summary })
             };
             plan(action, settings(), event, job_status, run, line).unwrap_or(Plan::Invalid)
         }

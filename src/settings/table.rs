@@ -15,6 +15,8 @@ pub enum Scope {
     Bare,
     /// `run`.
     Run,
+    /// `flush`.
+    Flush,
 }
 
 /// The argument of a setting's flag.
@@ -163,6 +165,7 @@ pub const SETTINGS: &[Setting] = &[
         "the job's temporary directory, else the user's state directory",
         "the directory for undelivered events and open deployments; off: nothing is kept",
     ),
+    scoped_switch(Scope::Flush, "retry_set_aside", "false", "also try to deliver the events that were set aside"),
     value(
         Scope::Everywhere,
         "ca_bundle",

@@ -6,4 +6,4 @@ mod journal;
 mod spool;
 
 pub use journal::{Journal, JournalEntry, OtherDeployments, StartState};
-pub use spool::{Backlog, OrderingKey, Retention, Spool, SpoolLocation, SpoolResult, SpooledEvent};
+pub use spool::{Backlog, OrderingKey, Retention, SetAsideFile, Spool, SpoolLocation, SpoolResult, SpooledEvent};

@@ -40,6 +40,7 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("require_gate", "perhaps", "true, false"),
     ("stop_timeout", "later", "90s"),
     ("keep_api_key", "some", "true, false"),
+    ("retry_set_aside", "maybe", "true, false"),
     ("ca_bundle", "/no/such/file.pem", "PEM file"),
     ("ca_only", "perhaps", "true, false"),
     ("summary", "perhaps", "true, false"),

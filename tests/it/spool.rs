@@ -1,5 +1,7 @@
 //! The spool: undelivered events are stored on disk and delivered late, in order, once, and only with their own key.
 
+mod set_aside;
+
 use crate::support::{Run, Versioner, last_event, lenient, statuses};
 use serde_json::{Value, json};
 use std::fs;
@@ -222,7 +224,7 @@ fn spooled_event_that_is_rejected_or_blocked_is_set_aside() {
         sandbox.script([Reply::status(503), reply.clone()]);
         call.run_with(end_of("production", "1"));
         let run = call.run_with(["flush"]);
-        assert_eq!((run.code, spooled(&call).len()), (0, 0), "{reply:?}: {}", run.all());
+        assert_eq!((run.code, spooled(&call).len()), (1, 0), "{reply:?}: {}", run.all());
         let set_aside = call.dir.path().join("state/versioner/set-aside");
         let reasons: Vec<String> = fs::read_dir(&set_aside)
             .unwrap()
@@ -268,7 +270,7 @@ fn forged_truncated_and_newer_files_are_kept_but_not_sent() {
     write("000000000003-truncated.json", &original[..original.len() / 2]);
     write("000000000004-newer.json", "{\"format\": 2, \"record\": {}}");
     let run = call.run_with(["flush"]);
-    assert_eq!(run.code, 1, "the newer file is left: {}", run.all());
+    assert_eq!(run.code, 1, "the newer file and two set-aside files are left: {}", run.all());
     assert!(run.stderr.contains("written by a newer version"), "{}", run.stderr);
     assert_eq!(statuses(&sandbox), ["completed"]);
     let set_aside = call.dir.path().join("state/versioner/set-aside");
@@ -381,7 +383,7 @@ fn key_is_never_written_to_disk() {
         assert_eq!(String::from_utf8(found.stdout).unwrap(), "");
     };
     assert_no_key(&call);
-    assert_eq!(call.run_with(["flush"]).code, 0);
+    assert_eq!(call.run_with(["flush"]).code, 1);
     assert!(call.dir.path().join("state/versioner/set-aside").is_dir());
     assert_no_key(&call);
     let mut gate = end_of("production", "2");
@@ -431,4 +433,59 @@ fn home_that_cannot_be_used_is_silent_unless_it_is_needed() {
     assert!(run.code == 0 && run.stderr.is_empty(), "{}", run.all());
     let run = call("started");
     assert!(run.code == 0 && run.stderr.contains("journal"), "{}", run.all());
+}
+
+/// Takes the lock of a process that delivers the spool.
+fn lock_delivery(call: &Versioner) -> fs::File {
+    let lock = fs::File::create(spool(call).join("delivering.lock")).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
+#[test]
+fn waiting_for_another_process_is_reported_at_once() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    let sandbox = Sandbox::start();
+    let mut call = lenient(&sandbox);
+    let end = end_of("production", "2");
+    for args in [&["flush", "--wait-timeout=1h"][..], &end[..]] {
+        sandbox.script([Reply::status(503)]);
+        assert_eq!(call.run_with(end_of("production", "1")).code, 0);
+        assert_eq!(spooled(&call).len(), 1);
+        let lock = lock_delivery(&call);
+        let mut child = call.command_with(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        // The API gets nothing before the lock is free.
+        sandbox.clear_requests();
+        while !line.contains("another versioner process is delivering the spool; waiting up to ") {
+            line.clear();
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{args:?} did not say that it waits");
+        }
+        assert!(line.contains(if args[0] == "flush" { "1 h" } else { "10 s" }), "{args:?}: {line}");
+        assert_eq!(sandbox.requests().len(), 0, "{args:?}");
+        lock.unlock().unwrap();
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}: {rest}");
+        assert!(!rest.contains("waiting up to") && rest.contains("delivered late"), "{args:?}: {rest}");
+    }
+}
+
+#[test]
+fn flush_that_waits_for_nothing_says_nothing_about_it() {
+    let sandbox = Sandbox::start();
+    let mut call = lenient(&sandbox);
+    sandbox.script([Reply::status(503)]);
+    assert_eq!(call.run_with(end_of("production", "1")).code, 0);
+    let lock = lock_delivery(&call);
+    // A gate does not wait for the process that delivers.
+    let mut gate = end_of("production", "2");
+    gate[9] = "started";
+    let run = call.run_with(gate);
+    assert!(run.code == 0 && !run.all().contains("waiting up to"), "{}", run.all());
+    lock.unlock().unwrap();
+    sandbox.settings(json!({"check_rules_on": "started"}));
+    let run = call.run_with(["flush"]);
+    assert!(run.code == 0 && !run.all().contains("waiting up to"), "{}", run.all());
 }
