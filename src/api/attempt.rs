@@ -3,10 +3,10 @@
 //! Owns: whether an attempt is retried, and which of several attempts decides the result. Does not own: sending (`send`).
 
 use super::backoff;
-use super::classify::{Meaning, classify};
+use super::classify::{Classification, classify};
 use super::client::Client;
 use super::http::{BodyState, HttpResult, Reply};
-use super::send::{Failure, SendResult};
+use super::interface::{Failure, SendResult};
 use crate::model::block::Block;
 use crate::model::clock::ServerClock;
 use crate::model::verdict::{UnavailableCause, Verdict};
@@ -22,7 +22,7 @@ pub(super) struct Attempt {
     server_clock: Option<ServerClock>,
     /// Whether another attempt may succeed.
     pub(super) retry: bool,
-    pub(super) asked_pause: Option<Duration>,
+    pub(super) requested_pause: Option<Duration>,
 }
 
 impl Attempt {
@@ -38,7 +38,7 @@ impl Attempt {
             HttpResult::Failed(cause) => {
                 let retry = is_transient(cause);
                 let verdict = Verdict::Unavailable(client.unavailable(cause.clone()));
-                Self { verdict, status: None, truncated: false, server_clock: None, retry, asked_pause: None }
+                Self { verdict, status: None, truncated: false, server_clock: None, retry, requested_pause: None }
             }
             HttpResult::Reply(reply) => Self::replied(client, reply, now, known_clock, is_gate),
         }
@@ -53,14 +53,14 @@ impl Attempt {
             false => backoff::is_transient(reply.status),
         };
         let verdict = match classify(reply, client.proxy.is_some(), is_gate) {
-            Meaning::Recorded(receipt) => Verdict::Recorded(receipt),
-            Meaning::Blocked(mut block) => {
+            Classification::Recorded(receipt) => Verdict::Recorded(receipt),
+            Classification::Blocked(mut block) => {
                 block.retry_after_header = backoff::retry_after(|name| reply.header(name), server_now)
                     .and_then(|pause| server_now.checked_add(pause).ok());
                 Verdict::Blocked(block)
             }
-            Meaning::Rejected(rejection) => Verdict::Rejected(rejection),
-            Meaning::Unavailable(cause) => Verdict::Unavailable(client.unavailable(cause)),
+            Classification::Rejected(rejection) => Verdict::Rejected(rejection),
+            Classification::Unavailable(cause) => Verdict::Unavailable(client.unavailable(cause)),
         };
         Self {
             verdict,
@@ -68,7 +68,7 @@ impl Attempt {
             truncated,
             server_clock: Some(clock),
             retry,
-            asked_pause: backoff::asked_pause(reply.status, |name| reply.header(name), server_now),
+            requested_pause: backoff::requested_pause(reply.status, |name| reply.header(name), server_now),
         }
     }
 
@@ -124,7 +124,7 @@ impl Attempts {
             http_status,
             requests: self.requests,
             server_clock: self.server_clock,
-            asked_pause: None,
+            requested_pause: None,
             unanswered_since: self.unanswered_since,
             idempotency_key,
         }

@@ -29,14 +29,14 @@ pub fn is_retried_if_truncated(status: u16) -> bool {
 
 /// The pauses between the attempts of one request.
 #[derive(Debug)]
-pub struct Pauses {
+pub struct RetryPauses {
     ceilings: ExponentialBackoff,
     left: u32,
 }
 
 /// What to do after a transient failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum RetryDecision {
     /// Retry after this pause.
     After(Duration),
     /// No retries are left.
@@ -45,7 +45,7 @@ pub enum Next {
     TooLong(Duration),
 }
 
-impl Pauses {
+impl RetryPauses {
     /// For `retries` attempts after the first.
     #[must_use]
     pub fn new(retries: u32) -> Self {
@@ -61,18 +61,18 @@ impl Pauses {
         Self { ceilings, left: retries }
     }
 
-    /// The next step if the server asked for a pause of `asked`: a pause between zero and a ceiling that doubles with each
-    /// attempt (full jitter), or the asked one if that is longer.
-    pub fn next(&mut self, asked: Option<Duration>, rng: &mut fastrand::Rng) -> Next {
-        if let Some(asked) = asked.filter(|asked| *asked > LONGEST_PAUSE) {
-            return Next::TooLong(asked);
+    /// The next step if the server requested a pause of `requested`: a pause between zero and a ceiling that doubles with each
+    /// attempt (full jitter), or the requested one if that is longer.
+    pub fn next(&mut self, requested: Option<Duration>, rng: &mut fastrand::Rng) -> RetryDecision {
+        if let Some(requested) = requested.filter(|requested| *requested > LONGEST_PAUSE) {
+            return RetryDecision::TooLong(requested);
         }
         if self.left == 0 {
-            return Next::Exhausted;
+            return RetryDecision::Exhausted;
         }
         self.left -= 1;
         let ceiling = self.ceilings.next_backoff().unwrap_or(LARGEST_CEILING);
-        Next::After(ceiling.mul_f64(rng.f64()).max(asked.unwrap_or_default()))
+        RetryDecision::After(ceiling.mul_f64(rng.f64()).max(requested.unwrap_or_default()))
     }
 }
 
@@ -81,7 +81,7 @@ impl Pauses {
 /// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3); if it is missing or invalid, `X-RateLimit-Reset` in
 /// seconds since 1970, unless `X-RateLimit-Remaining` says that the limit is not the cause.
 #[must_use]
-pub fn asked_pause<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Duration> {
+pub fn requested_pause<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Duration> {
     let limit_is_the_cause =
         status == 429 || header("x-ratelimit-remaining").is_none_or(|remaining| remaining.trim() == "0");
     retry_after(&header, now).or_else(|| {
@@ -130,13 +130,13 @@ mod tests {
         let mut largest = [Duration::ZERO; 7];
         for seed in 0..2_000 {
             let mut rng = fastrand::Rng::with_seed(seed);
-            let mut pauses = Pauses::new(7);
+            let mut pauses = RetryPauses::new(7);
             for (largest, ceiling) in largest.iter_mut().zip(ceilings) {
-                let Next::After(pause) = pauses.next(None, &mut rng) else { panic!("no pause") };
+                let RetryDecision::After(pause) = pauses.next(None, &mut rng) else { panic!("no pause") };
                 assert!(pause <= ceiling, "{pause:?} > {ceiling:?}");
                 *largest = pause.max(*largest);
             }
-            assert_eq!(pauses.next(None, &mut rng), Next::Exhausted);
+            assert_eq!(pauses.next(None, &mut rng), RetryDecision::Exhausted);
         }
         for (largest, ceiling) in largest.into_iter().zip(ceilings) {
             assert!(largest > ceiling.mul_f64(0.98), "{largest:?} never came near {ceiling:?}");
@@ -144,20 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn asked_pause_extends_the_pause_up_to_60_s() {
+    fn requested_pause_extends_the_pause_up_to_60_s() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let mut next = |asked| Pauses::new(1).next(Some(Duration::from_secs(asked)), &mut rng);
-        assert_eq!(next(7), Next::After(Duration::from_secs(7)));
-        assert_eq!(next(60), Next::After(Duration::from_secs(60)));
-        assert_eq!(next(61), Next::TooLong(Duration::from_secs(61)));
-        assert!(matches!(next(0), Next::After(pause) if pause <= FIRST_CEILING));
-        assert_eq!(Pauses::new(0).next(Some(Duration::from_secs(5)), &mut rng), Next::Exhausted);
+        let mut next = |requested| RetryPauses::new(1).next(Some(Duration::from_secs(requested)), &mut rng);
+        assert_eq!(next(7), RetryDecision::After(Duration::from_secs(7)));
+        assert_eq!(next(60), RetryDecision::After(Duration::from_secs(60)));
+        assert_eq!(next(61), RetryDecision::TooLong(Duration::from_secs(61)));
+        assert!(matches!(next(0), RetryDecision::After(pause) if pause <= FIRST_CEILING));
+        assert_eq!(RetryPauses::new(0).next(Some(Duration::from_secs(5)), &mut rng), RetryDecision::Exhausted);
     }
 
     type Case<'a> = (u16, &'a [(&'a str, String)], Option<u64>);
 
     #[test]
-    fn asked_pause_is_parsed_from_every_form_of_header() {
+    fn requested_pause_is_parsed_from_every_form_of_header() {
         let now: Timestamp = "2025-10-28T15:00:00Z".parse().unwrap();
         let reset = |seconds: i64| (now.as_second() + seconds).to_string();
         let year = 365 * 86_400;
@@ -178,7 +178,7 @@ mod tests {
         ];
         for (status, headers, expected) in cases {
             let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-            assert_eq!(asked_pause(status, header, now).map(|pause| pause.as_secs()), expected, "{headers:?}");
+            assert_eq!(requested_pause(status, header, now).map(|pause| pause.as_secs()), expected, "{headers:?}");
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::text::{Foreign, clean_url};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// The meaning of a reply.
+/// The classification of a reply.
 #[derive(Debug)]
-pub(super) enum Meaning {
+pub(super) enum Classification {
     Recorded(Box<Receipt>),
     Blocked(Box<Block>),
     Rejected(Rejection),
@@ -26,52 +26,52 @@ struct Parsed<'a> {
 }
 
 /// Classifies `reply`. `proxied`: whether the request went through a forward proxy. `is_gate`: whether the event is one.
-pub(super) fn classify(reply: &Reply, proxied: bool, is_gate: bool) -> Meaning {
+pub(super) fn classify(reply: &Reply, proxied: bool, is_gate: bool) -> Classification {
     let parsed = Parsed { reply, body: serde_json::from_slice(&reply.body).ok() };
     let status = reply.status;
     match status {
         200..=299 => parsed.success(),
-        407 => Meaning::Unavailable(UnavailableCause::ProxyLogin),
+        407 => Classification::Unavailable(UnavailableCause::ProxyLogin),
         409 | 423 | 428 => match parsed.block() {
-            Some(block) => Meaning::Blocked(Box::new(block)),
+            Some(block) => Classification::Blocked(Box::new(block)),
             None if !parsed.is_understood() => match is_gate {
                 // It may report another deployment in progress: fail closed.
-                true => Meaning::Blocked(Box::new(Block::unreadable_conflict())),
-                false => Meaning::Unavailable(UnavailableCause::NotTheApi(status, parsed.body_problem())),
+                true => Classification::Blocked(Box::new(Block::unreadable_conflict())),
+                false => Classification::Unavailable(UnavailableCause::NotTheApi(status, parsed.body_problem())),
             },
             None => parsed.rejection(proxied),
         },
-        408 | 429 | 500..=599 => Meaning::Unavailable(UnavailableCause::Server {
+        408 | 429 | 500..=599 => Classification::Unavailable(UnavailableCause::Server {
             status,
             message: parsed.message(),
             maybe_proxy: proxied && status >= 500 && !parsed.is_json(),
         }),
         300..=499 => parsed.rejection(proxied),
-        _ => Meaning::Unavailable(UnavailableCause::UnexpectedStatus(status)),
+        _ => Classification::Unavailable(UnavailableCause::UnexpectedStatus(status)),
     }
 }
 
 impl Parsed<'_> {
-    fn success(&self) -> Meaning {
+    fn success(&self) -> Classification {
         if self.is_complete() && self.reply.body.iter().all(u8::is_ascii_whitespace) {
-            return Meaning::Recorded(Box::default());
+            return Classification::Recorded(Box::default());
         }
         if let Some(block) = self.block() {
-            return Meaning::Blocked(Box::new(block));
+            return Classification::Blocked(Box::new(block));
         }
         match &self.body {
-            Some(body) if self.is_understood() => Meaning::Recorded(Box::new(receipt(body))),
-            _ => Meaning::Unavailable(UnavailableCause::NotTheApi(self.reply.status, self.body_problem())),
+            Some(body) if self.is_understood() => Classification::Recorded(Box::new(receipt(body))),
+            _ => Classification::Unavailable(UnavailableCause::NotTheApi(self.reply.status, self.body_problem())),
         }
     }
 
     /// A rejection, unless the proxy answered: through a proxy, a 4xx that is not JSON is the proxy's own page.
-    fn rejection(&self, proxied: bool) -> Meaning {
+    fn rejection(&self, proxied: bool) -> Classification {
         let status = self.reply.status;
         if proxied && (400..500).contains(&status) && !self.is_json() {
-            return Meaning::Unavailable(UnavailableCause::ProxyAnswered(status));
+            return Classification::Unavailable(UnavailableCause::ProxyAnswered(status));
         }
-        Meaning::Rejected(Rejection {
+        Classification::Rejected(Rejection {
             status,
             message: self.message(),
             fields: self.body.as_ref().map(field_errors).unwrap_or_default(),
@@ -162,16 +162,16 @@ mod tests {
     use super::*;
     use crate::model::block::BlockKind;
 
-    fn meaning(status: u16, body: &str, proxied: bool) -> Meaning {
+    fn classification(status: u16, body: &str, proxied: bool) -> Classification {
         classify(&Reply::for_test(status, &[], body), proxied, false)
     }
 
-    fn word(meaning: &Meaning) -> &'static str {
-        match meaning {
-            Meaning::Recorded(_) => "recorded",
-            Meaning::Blocked(_) => "blocked",
-            Meaning::Rejected(_) => "rejected",
-            Meaning::Unavailable(_) => "unavailable",
+    fn word(classification: &Classification) -> &'static str {
+        match classification {
+            Classification::Recorded(_) => "recorded",
+            Classification::Blocked(_) => "blocked",
+            Classification::Rejected(_) => "rejected",
+            Classification::Unavailable(_) => "unavailable",
         }
     }
 
@@ -179,10 +179,10 @@ mod tests {
     fn every_status_has_one_meaning() {
         let mut meanings: Vec<(String, u16, u16)> = Vec::new();
         for status in 200..600 {
-            let meaning = word(&meaning(status, "{}", false));
+            let classification = word(&classification(status, "{}", false));
             match meanings.last_mut() {
-                Some((known, _, last)) if known == meaning => *last = status,
-                _ => meanings.push((meaning.to_owned(), status, status)),
+                Some((known, _, last)) if known == classification => *last = status,
+                _ => meanings.push((classification.to_owned(), status, status)),
             }
         }
         let expected = [
@@ -203,19 +203,21 @@ mod tests {
     #[test]
     fn success_without_a_json_object_is_unavailable() {
         for body in ["<html>login</html>", "[]", "\"ok\"", "null", "{\"id\":"] {
-            assert_eq!(word(&meaning(200, body, false)), "unavailable", "{body}");
+            assert_eq!(word(&classification(200, body, false)), "unavailable", "{body}");
         }
         for body in ["", " \n", "{}"] {
-            assert!(matches!(meaning(204, body, false), Meaning::Recorded(receipt) if *receipt == Receipt::default()));
+            assert!(
+                matches!(classification(204, body, false), Classification::Recorded(receipt) if *receipt == Receipt::default())
+            );
         }
     }
 
     #[test]
     fn success_that_reports_a_block_is_a_block() {
         for body in [r#"{"error":"deployment_blocked"}"#, r#"{"detail":{"error":"deployment_blocked","code":"X"}}"#] {
-            assert_eq!(word(&meaning(200, body, false)), "blocked", "{body}");
+            assert_eq!(word(&classification(200, body, false)), "blocked", "{body}");
         }
-        assert_eq!(word(&meaning(200, r#"{"error":"something else"}"#, false)), "recorded");
+        assert_eq!(word(&classification(200, r#"{"error":"something else"}"#, false)), "recorded");
     }
 
     #[test]
@@ -236,7 +238,7 @@ mod tests {
             let reply = Reply::for_test_bytes(409, body);
             for proxied in [false, true] {
                 let gate = classify(&reply, proxied, true);
-                assert!(matches!(&gate, Meaning::Blocked(block) if !block.readable), "{body:?}: {gate:?}");
+                assert!(matches!(&gate, Classification::Blocked(block) if !block.readable), "{body:?}: {gate:?}");
                 assert_eq!(word(&classify(&reply, proxied, false)), "unavailable", "{body:?}");
             }
         }
@@ -248,7 +250,10 @@ mod tests {
     fn garbage_is_a_block_with_428_and_not_with_409() {
         for garbage in [&b""[..], b"<html>", b"\xff\xfe", b"{\"error\":"] {
             let classify = |status| classify(&Reply::for_test_bytes(status, garbage), false, false);
-            assert!(matches!(classify(428), Meaning::Blocked(block) if block.kind == BlockKind::Flow), "{garbage:?}");
+            assert!(
+                matches!(classify(428), Classification::Blocked(block) if block.kind == BlockKind::Flow),
+                "{garbage:?}"
+            );
             assert_eq!(word(&classify(409)), "unavailable", "{garbage:?}");
         }
     }
@@ -266,21 +271,21 @@ mod tests {
         for (body, proxied, direct) in
             [("<html>", "unavailable", "rejected"), ("{\"detail\":\"x\"}", "rejected", "rejected")]
         {
-            assert_eq!(word(&meaning(403, body, true)), proxied);
-            assert_eq!(word(&meaning(403, body, false)), direct);
+            assert_eq!(word(&classification(403, body, true)), proxied);
+            assert_eq!(word(&classification(403, body, false)), direct);
         }
-        assert!(matches!(meaning(407, "", true), Meaning::Unavailable(UnavailableCause::ProxyLogin)));
+        assert!(matches!(classification(407, "", true), Classification::Unavailable(UnavailableCause::ProxyLogin)));
     }
 
     #[test]
     fn field_errors_and_redirects_are_parsed() {
         let body = r#"{"detail":[{"loc":["body","product_name"],"msg":"field required","type":"x"},{"loc":["body",0,"a"],"msg":"bad\n::error::"},{"nonsense":1},{"loc":["body"],"msg":"m"}]}"#;
-        let Meaning::Rejected(rejection) = meaning(422, body, false) else { panic!("not rejected") };
+        let Classification::Rejected(rejection) = classification(422, body, false) else { panic!("not rejected") };
         let fields: Vec<(&str, &str)> =
             rejection.fields.iter().map(|(field, message)| (field.clean(), message.clean())).collect();
         assert_eq!(fields, [("product_name", "field required"), ("0.a", "bad ::error::"), ("body", "m")]);
         let redirect = Reply::for_test(302, &[("location", "https://u:p@login.example/sso?token=T#x")], "");
-        let Meaning::Rejected(rejection) = classify(&redirect, false, false) else { panic!("not rejected") };
+        let Classification::Rejected(rejection) = classify(&redirect, false, false) else { panic!("not rejected") };
         assert_eq!(rejection.location.unwrap().raw(), "https://login.example/sso");
     }
 }

@@ -95,7 +95,7 @@ impl Client {
 
     pub(super) fn unavailable(&self, cause: UnavailableCause) -> Unavailable {
         let host = self.base.host_str().unwrap_or_default().into();
-        Unavailable { cause, host, proxy: self.proxy.clone(), asked_pause: None }
+        Unavailable { cause, host, proxy: self.proxy.clone(), requested_pause: None }
     }
 
     pub(super) fn post(&self, url: Url, key: &str, body: Vec<u8>) -> RequestBuilder {

@@ -20,7 +20,7 @@ use crate::model::outcome::Outcome;
 use crate::process::signals::install_handlers;
 use crate::process::{protect_secrets, supervisor};
 use crate::report::{Outputs, check as words};
-use crate::settings::{self, CommandLine, NoCommand, Plan, Resolved, SettingError, Settings, Subcommand};
+use crate::settings::{self, CommandLine, EarlyExit, Plan, Resolved, SettingError, Settings, Subcommand};
 use crate::text::{Redactor, sanitize};
 use std::ffi::OsString;
 use std::path::Path;
@@ -38,11 +38,11 @@ pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, direct
     let json = args.iter().any(|arg| arg == "--json");
     let line = match settings::parse(args.iter().cloned()) {
         Ok(line) => line,
-        Err(NoCommand::Print(text)) => {
+        Err(EarlyExit::Print(text)) => {
             Console::new(system.surface(env), false).print(&text);
             return Outcome::Done.exit_code();
         }
-        Err(NoCommand::Usage(text)) => {
+        Err(EarlyExit::Usage(text)) => {
             let mut console = Console::new(system.surface(env), json);
             console.set_redactor(stray_keys(&args, redactor));
             let lines: Vec<String> = text.lines().map(sanitize).filter(|line| !line.is_empty()).collect();

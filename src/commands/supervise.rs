@@ -2,7 +2,6 @@
 //!
 //! Owns: what the supervisor needs for that, and the status. Does not own: stopping the command (`process::supervisor`).
 
-use super::run::status_of;
 use super::{CommandContext, resolve};
 use crate::ci::System;
 use crate::console::Console;
@@ -126,7 +125,7 @@ fn open_entries(session: &Session<'_>, orders: &Orders) -> Option<Vec<JournalEnt
 fn status(command: CommandState) -> Status {
     match command {
         CommandState::NotStarted | CommandState::Stopping => Status::Aborted,
-        CommandState::Ended(end) => status_of(end, false),
-        CommandState::Stopped(end) => status_of(end, true),
+        CommandState::Ended(end) => Status::of_command(end.exit_code(), false),
+        CommandState::Stopped(end) => Status::of_command(end.exit_code(), true),
     }
 }

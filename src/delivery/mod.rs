@@ -17,7 +17,7 @@ use crate::files::Signer;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::message::Level;
-use crate::model::policy::Gate;
+use crate::model::policy::GateState;
 use crate::model::verdict::{Answer, Verdict};
 use crate::report::{self, Delivery, Outputs, Report, ReportContext, progress};
 use crate::settings::{Settings, SpoolConfig};
@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
         // A passed gate under `run` is one line in the log. The summary is about how the command ended.
         let plain = delivery.wait.waited().is_none()
             && matches!(&delivery.answer, Answer::Verdict(Verdict::Recorded(receipt)) if receipt.violations.is_empty());
-        if !(context.wrapped && decision.gate == Some(Gate::Passed) && plain) {
+        if !(context.wrapped && decision.gate == Some(GateState::Passed) && plain) {
             self.add_summary(&report);
         }
         if let Answer::Verdict(Verdict::Recorded(receipt)) = &delivery.answer {

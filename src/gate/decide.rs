@@ -94,7 +94,7 @@ pub struct WaitState<'a> {
 
 /// What to do after a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum WaitDecision {
     Fail(FailReason),
     /// Poll after this pause.
     Poll(Duration, PollReason),
@@ -131,28 +131,28 @@ const LARGEST_JITTER: Duration = Duration::from_secs(60);
 
 /// Decides what to do about `block`.
 #[must_use]
-pub fn decide(block: &Block, policy: &WaitPolicy, state: WaitState<'_>, rng: &mut fastrand::Rng) -> Decision {
+pub fn decide_wait(block: &Block, policy: &WaitPolicy, state: WaitState<'_>, rng: &mut fastrand::Rng) -> WaitDecision {
     if policy.on(block.kind) == OnBlock::Fail {
-        return Decision::Fail(FailReason::Setting);
+        return WaitDecision::Fail(FailReason::Setting);
     }
     if !block.readable {
-        return Decision::Fail(FailReason::Unreadable);
+        return WaitDecision::Fail(FailReason::Unreadable);
     }
     let WaitState { now, waited, polls, unanswered_since, own_version } = state;
     if let Some(stale) = stale_conflict(block, policy.conflict_max_age, now, unanswered_since, own_version) {
-        return Decision::Fail(FailReason::Stale(stale));
+        return WaitDecision::Fail(FailReason::Stale(stale));
     }
     let left = policy.timeout.saturating_sub(waited);
     match block_end(block, now) {
         BlockEnd::Announced(moment, _)
             if moment.at.duration_since(now) > SignedDuration::try_from(left).unwrap_or_default() =>
         {
-            Decision::Fail(FailReason::BeyondDeadline)
+            WaitDecision::Fail(FailReason::BeyondDeadline)
         }
-        _ if left.is_zero() => Decision::Fail(FailReason::DeadlineReached),
+        _ if left.is_zero() => WaitDecision::Fail(FailReason::DeadlineReached),
         BlockEnd::Announced(moment, _) => until_end(moment.at, policy, state, left, rng),
         BlockEnd::Passed(..) | BlockEnd::Unknown => {
-            Decision::Poll(poll_pause(policy.poll_interval, polls, rng).min(left), PollReason::NoEnd)
+            WaitDecision::Poll(poll_pause(policy.poll_interval, polls, rng).min(left), PollReason::NoEnd)
         }
     }
 }
@@ -164,15 +164,15 @@ fn until_end(
     state: WaitState<'_>,
     left: Duration,
     rng: &mut fastrand::Rng,
-) -> Decision {
+) -> WaitDecision {
     let ahead = Duration::try_from(end.duration_since(state.now)).unwrap_or_default();
     // An extra poll just before the end is left out.
     if !policy.recheck_interval.is_zero() && ahead > policy.recheck_interval.mul_f64(1.1) {
-        return Decision::Poll(policy.recheck_interval.min(left), PollReason::Recheck);
+        return WaitDecision::Poll(policy.recheck_interval.min(left), PollReason::Recheck);
     }
     // Without jitter, all jobs that wait for the same window would poll in the same second.
     let jitter = ((state.waited + ahead) / 10).min(LARGEST_JITTER).mul_f64(rng.f64());
-    Decision::Poll((ahead + jitter).min(left), PollReason::AnnouncedEnd)
+    WaitDecision::Poll((ahead + jitter).min(left), PollReason::AnnouncedEnd)
 }
 
 /// The pause before poll number `polls`: grows up to four times `interval`, with a jitter of a tenth.

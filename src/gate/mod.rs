@@ -12,4 +12,4 @@ mod simulation;
 mod tests;
 
 pub use decide::{BlockEnd, FailReason, StaleConflict, block_end, stale_conflict};
-use decide::{Decision, PollReason, WaitState, decide};
+use decide::{PollReason, WaitDecision, WaitState, decide_wait};

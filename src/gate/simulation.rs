@@ -20,7 +20,7 @@ fn polls_after_end(wait: i64) -> Vec<f64> {
             let mut waited = Duration::ZERO;
             loop {
                 let state = WaitState { now, waited, polls: 0, unanswered_since: None, own_version: "1" };
-                let Decision::Poll(pause, _) = decide(&block, &policy, state, &mut rng) else {
+                let WaitDecision::Poll(pause, _) = decide_wait(&block, &policy, state, &mut rng) else {
                     panic!("not waited for")
                 };
                 waited += pause;

@@ -112,23 +112,23 @@ fn decision_follows_kind_policy_end_and_clock() {
                 let block = block(status, code, retry_after, json!({"window_end": window_end}));
                 assert_eq!(block.kind, kind);
                 let mut rng = fastrand::Rng::with_seed(7);
-                let failed = decide(&block, &policy(OnBlock::Fail), at_start(now), &mut rng);
-                assert_eq!(failed, Decision::Fail(FailReason::Setting), "{kind:?} {form}");
-                let decided = decide(&block, &policy(OnBlock::Wait), at_start(now), &mut rng);
+                let failed = decide_wait(&block, &policy(OnBlock::Fail), at_start(now), &mut rng);
+                assert_eq!(failed, WaitDecision::Fail(FailReason::Setting), "{kind:?} {form}");
+                let decided = decide_wait(&block, &policy(OnBlock::Wait), at_start(now), &mut rng);
                 let what = format!("{kind:?}, {form}, clock {skew:?}: {decided:?}");
                 match expected {
                     Expected::End(named) => {
-                        let Decision::Poll(pause, PollReason::AnnouncedEnd) = decided else { panic!("{what}") };
+                        let WaitDecision::Poll(pause, PollReason::AnnouncedEnd) = decided else { panic!("{what}") };
                         assert!(pause >= seconds(named) && pause <= seconds(named).mul_f64(1.1), "{what}");
                     }
                     Expected::Recheck => {
-                        assert_eq!(decided, Decision::Poll(seconds(600), PollReason::Recheck), "{what}")
+                        assert_eq!(decided, WaitDecision::Poll(seconds(600), PollReason::Recheck), "{what}")
                     }
                     Expected::Poll => {
-                        let Decision::Poll(pause, PollReason::NoEnd) = decided else { panic!("{what}") };
+                        let WaitDecision::Poll(pause, PollReason::NoEnd) = decided else { panic!("{what}") };
                         assert!(pause >= seconds(27) && pause <= seconds(33), "{what}");
                     }
-                    Expected::Beyond => assert_eq!(decided, Decision::Fail(FailReason::BeyondDeadline), "{what}"),
+                    Expected::Beyond => assert_eq!(decided, WaitDecision::Fail(FailReason::BeyondDeadline), "{what}"),
                 }
             }
         }
@@ -148,7 +148,7 @@ fn each_kind_has_its_own_setting() {
             BlockKind::Flow => only.on_flow = OnBlock::Wait,
         }
         let mut rng = fastrand::Rng::with_seed(7);
-        assert!(matches!(decide(&block, &only, at_start(start()), &mut rng), Decision::Poll(..)), "{kind:?}");
+        assert!(matches!(decide_wait(&block, &only, at_start(start()), &mut rng), WaitDecision::Poll(..)), "{kind:?}");
     }
 }
 
@@ -164,19 +164,19 @@ fn stale_conflict_is_not_waited_for() {
     };
     let decided = |block: &Block, unanswered: Option<i64>| {
         let unanswered_since = unanswered.map(|ago| after(start(), -ago));
-        decide(
+        decide_wait(
             block,
             &policy(OnBlock::Wait),
             WaitState { unanswered_since, ..at_start(start()) },
             &mut fastrand::Rng::with_seed(1),
         )
     };
-    assert!(matches!(decided(&started(7_200), None), Decision::Poll(..)));
+    assert!(matches!(decided(&started(7_200), None), WaitDecision::Poll(..)));
     assert_eq!(
         decided(&started(7_201), None),
-        Decision::Fail(FailReason::Stale(StaleConflict::TooOld(seconds(7_201))))
+        WaitDecision::Fail(FailReason::Stale(StaleConflict::TooOld(seconds(7_201))))
     );
-    let own = Decision::Fail(FailReason::Stale(StaleConflict::OwnAttempt));
+    let own = WaitDecision::Fail(FailReason::Stale(StaleConflict::OwnAttempt));
     assert_eq!(decided(&started(5), Some(10)), own, "it began after our try");
     assert_eq!(decided(&started(11), Some(10)), own, "the server cut the fraction of its second");
     let of_another = block(
@@ -185,16 +185,16 @@ fn stale_conflict_is_not_waited_for() {
         Value::Null,
         json!({"conflicting_deployment_started": after(start(), -5).to_string(), "conflicting_version": "9.9.9"}),
     );
-    assert!(matches!(decided(&of_another, Some(10)), Decision::Poll(..)), "it is of another version");
-    assert!(matches!(decided(&started(30), Some(10)), Decision::Poll(..)), "it began before our try");
-    assert!(matches!(decided(&started(-86_400), None), Decision::Poll(..)), "a start in the future has no age");
+    assert!(matches!(decided(&of_another, Some(10)), WaitDecision::Poll(..)), "it is of another version");
+    assert!(matches!(decided(&started(30), Some(10)), WaitDecision::Poll(..)), "it began before our try");
+    assert!(matches!(decided(&started(-86_400), None), WaitDecision::Poll(..)), "a start in the future has no age");
     let window = block(
         423,
         "NO_DEPLOY_WINDOW",
         Value::Null,
         json!({"conflicting_deployment_started": after(start(), -99_999).to_string()}),
     );
-    assert!(matches!(decided(&window, Some(0)), Decision::Poll(..)));
+    assert!(matches!(decided(&window, Some(0)), WaitDecision::Poll(..)));
 }
 
 #[test]
@@ -202,15 +202,15 @@ fn poll_pauses_grow_fourfold_and_the_last_poll_is_at_the_deadline() {
     let block = block(428, "APPROVAL_REQUIRED", Value::Null, json!({}));
     for seed in 0..200 {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut pause = |polls, waited| match decide(
+        let mut pause = |polls, waited| match decide_wait(
             &block,
             &policy(OnBlock::Wait),
             WaitState { polls, waited: seconds(waited), ..at_start(start()) },
             &mut rng,
         ) {
-            Decision::Poll(pause, PollReason::NoEnd) => Some(pause),
+            WaitDecision::Poll(pause, PollReason::NoEnd) => Some(pause),
             decision => {
-                assert_eq!(decision, Decision::Fail(FailReason::DeadlineReached));
+                assert_eq!(decision, WaitDecision::Fail(FailReason::DeadlineReached));
                 None
             }
         };

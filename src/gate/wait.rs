@@ -8,7 +8,7 @@ mod tests;
 
 pub use progress::{Progress, ProgressKind};
 
-use super::{Decision, FailReason, PollReason, WaitState, decide};
+use super::{FailReason, PollReason, WaitDecision, WaitState, decide_wait};
 use crate::api::SendResult;
 use crate::model::block::{Block, BlockKind};
 use crate::model::clock::{Clock, ServerClock};
@@ -168,12 +168,12 @@ async fn poll(
     let mut polls = 0;
     loop {
         record.add_block(&block, params.clock.now());
-        let (pause, reason) = match decide(&block, &policy, state(params, record, began, polls), rng) {
-            Decision::Fail(reason) => {
+        let (pause, reason) = match decide_wait(&block, &policy, state(params, record, began, polls), rng) {
+            WaitDecision::Fail(reason) => {
                 record.ended = Some(Instant::now());
                 return (blocked_result(result, block, record), WaitEnd::Blocked(reason));
             }
-            Decision::Poll(pause, reason) => (pause, reason),
+            WaitDecision::Poll(pause, reason) => (pause, reason),
         };
         polls = if reason == PollReason::NoEnd { polls + 1 } else { 0 };
         let wake = (Instant::now() + pause.max(requested_pause(&result))).min(deadline);
@@ -211,7 +211,7 @@ fn state<'a>(params: &WaitParams<'a>, record: &WaitRecord, began: Instant, polls
 /// The pause that an unavailable server requested. The wait makes it as far as the deadline allows.
 fn requested_pause(result: &SendResult) -> Duration {
     match &result.verdict {
-        Verdict::Unavailable(_) => result.asked_pause.unwrap_or_default(),
+        Verdict::Unavailable(_) => result.requested_pause.unwrap_or_default(),
         Verdict::Recorded(_) | Verdict::Blocked(_) | Verdict::Rejected(_) => Duration::ZERO,
     }
 }

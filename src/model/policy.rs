@@ -88,7 +88,7 @@ pub struct Situation<'a> {
 #[must_use]
 pub struct Decision {
     /// Whether the deployment may run. `None` if the event is not a gate.
-    pub gate: Option<Gate>,
+    pub gate: Option<GateState>,
     /// Whether the job continues although the event is not recorded.
     pub excused: bool,
     /// Whether the event is spooled.
@@ -98,7 +98,7 @@ pub struct Decision {
 
 /// Whether a deployment may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
+pub enum GateState {
     /// The API confirmed that the rules passed.
     Passed,
     /// No rule was checked, and the settings allow the deployment without.
@@ -129,9 +129,9 @@ pub fn decide(situation: Situation<'_>, errors: ErrorPolicy) -> Decision {
     let spool = is_spooled(situation, errors);
     let recorded = matches!(answer, Answer::Verdict(Verdict::Recorded(_)));
     let gate = (role == Role::Gate).then_some(match (recorded, excused) {
-        (true, _) => Gate::Passed,
-        (false, true) => Gate::NotChecked,
-        (false, false) => Gate::Closed,
+        (true, _) => GateState::Passed,
+        (false, true) => GateState::NotChecked,
+        (false, false) => GateState::Closed,
     });
     let journal = match role {
         Role::Gate if recorded => JournalAction::MarkRecorded,
@@ -184,7 +184,7 @@ mod tests {
 
     fn answers() -> Vec<Answer> {
         let unavailable =
-            Unavailable { cause: UnavailableCause::TimedOut, host: "api".into(), proxy: None, asked_pause: None };
+            Unavailable { cause: UnavailableCause::TimedOut, host: "api".into(), proxy: None, requested_pause: None };
         let rejected = |status| Verdict::Rejected(Rejection { status, ..Rejection::default() });
         let verdicts = [
             Verdict::Recorded(Box::default()),
@@ -218,13 +218,13 @@ mod tests {
             let recorded = matches!(situation.answer, Answer::Verdict(Verdict::Recorded(_)));
             match decision.gate {
                 None => assert_ne!(situation.role, Role::Gate),
-                Some(Gate::Passed) => assert!(recorded),
-                Some(Gate::NotChecked) => {
+                Some(GateState::Passed) => assert!(recorded),
+                Some(GateState::NotChecked) => {
                     assert!(decision.excused && !errors.fail_on_api_error && !errors.require_gate);
                     assert!(!situation.was_blocked, "{situation:?}");
                     assert!(!matches!(situation.answer, Answer::Verdict(Verdict::Blocked(_))), "{situation:?}");
                 }
-                Some(Gate::Closed) => assert!(!recorded && !decision.excused),
+                Some(GateState::Closed) => assert!(!recorded && !decision.excused),
             }
         });
     }

@@ -83,7 +83,7 @@ mod tests {
             (Cause::UnexpectedStatus(600), SpoolAction::TryOthers),
         ];
         for (cause, expected) in cases {
-            let unavailable = Unavailable { cause, host: "api".into(), proxy: None, asked_pause: None };
+            let unavailable = Unavailable { cause, host: "api".into(), proxy: None, requested_pause: None };
             assert_eq!(spool_action(&Verdict::Unavailable(unavailable.clone())), expected, "{unavailable:?}");
         }
     }

@@ -21,6 +21,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// The status of a deployment whose command ended with `exit_code`. `stopped`: a signal asked it to stop.
+    #[must_use]
+    pub fn of_command(exit_code: u8, stopped: bool) -> Self {
+        match (exit_code, stopped) {
+            (0, _) => Self::Completed,
+            (_, true) => Self::Aborted,
+            (_, false) => Self::Failed,
+        }
+    }
+
     /// Parses `word` in any case, with `_`, `-` or a space between its parts.
     #[must_use]
     pub fn parse(word: &str) -> Self {

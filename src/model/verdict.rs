@@ -86,7 +86,7 @@ pub struct Unavailable {
     /// The forward proxy that the request went through, without credentials.
     pub proxy: Option<Foreign>,
     /// A pause that the server asked for and that was too long to make.
-    pub asked_pause: Option<Duration>,
+    pub requested_pause: Option<Duration>,
 }
 
 impl Unavailable {

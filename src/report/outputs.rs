@@ -8,7 +8,7 @@ use crate::gate::wait::WaitEnd;
 use crate::gate::{BlockEnd, FailReason, block_end};
 use crate::model::event::EventType;
 use crate::model::outcome::Outcome;
-use crate::model::policy::Gate;
+use crate::model::policy::GateState;
 use crate::model::verdict::{Answer, Receipt, Verdict};
 use crate::state::SpoolResult;
 use crate::text::{Foreign, quote_shell};
@@ -68,7 +68,7 @@ impl Outputs {
         delivery: &Delivery,
         context: ReportContext<'_>,
         outcome: Outcome,
-        gate: Option<Gate>,
+        gate: Option<GateState>,
         now: Timestamp,
     ) -> Self {
         let wait = &delivery.wait;
@@ -201,14 +201,14 @@ fn outcome_word(outcome: Outcome, blocked: bool, spool: &SpoolResult) -> Option<
 }
 
 /// The `gate` of a call that asked the rules.
-fn gate_word(gate: Gate, delivery: &Delivery) -> Option<&'static str> {
+fn gate_word(gate: GateState, delivery: &Delivery) -> Option<&'static str> {
     let was_blocked = delivery.wait.block.is_some();
     match (gate, &delivery.answer) {
-        (Gate::Passed, _) => Some("passed"),
+        (GateState::Passed, _) => Some("passed"),
         (_, Answer::Interrupted { .. }) => was_blocked.then_some("blocked"),
-        (Gate::Closed, _) if was_blocked => Some("blocked"),
-        (Gate::Closed, Answer::Verdict(Verdict::Blocked(_))) => Some("blocked"),
-        (Gate::Closed | Gate::NotChecked, _) => Some("not_checked"),
+        (GateState::Closed, _) if was_blocked => Some("blocked"),
+        (GateState::Closed, Answer::Verdict(Verdict::Blocked(_))) => Some("blocked"),
+        (GateState::Closed | GateState::NotChecked, _) => Some("not_checked"),
     }
 }
 

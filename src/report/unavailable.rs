@@ -64,7 +64,7 @@ fn undelivered(context: ReportContext<'_>, what: &str, severity: Severity<'_>) -
 /// What happened, as part of a sentence.
 #[must_use]
 pub fn summary(unavailable: &Unavailable) -> String {
-    let Unavailable { cause, host, proxy, asked_pause } = unavailable;
+    let Unavailable { cause, host, proxy, requested_pause } = unavailable;
     let through = proxy.as_ref().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
     let the_proxy = proxy.as_ref().map_or_else(|| "a proxy".to_owned(), |proxy| format!("the proxy {proxy}"));
     let summary = match cause {
@@ -102,7 +102,7 @@ pub fn summary(unavailable: &Unavailable) -> String {
             format!("the reply has status {status}, which no answer of the API has")
         }
     };
-    match asked_pause {
+    match requested_pause {
         Some(pause) => format!("{summary}, and asks for a pause of {}", format_duration(*pause)),
         None => summary,
     }
@@ -111,7 +111,7 @@ pub fn summary(unavailable: &Unavailable) -> String {
 /// What to do about it, as a sentence without its full stop.
 #[must_use]
 pub fn advice(unavailable: &Unavailable) -> String {
-    if let Some(pause) = unavailable.asked_pause {
+    if let Some(pause) = unavailable.requested_pause {
         return format!(
             "Run this again in {}. Pauses over {} are not made, as the job would hang in silence",
             format_duration(pause),
@@ -226,7 +226,7 @@ mod tests {
         ];
         for (cause, may_be_recorded) in causes {
             let proxy = Some("http://proxy.example:3128".into());
-            let unavailable = Unavailable { cause, host: "api.example".into(), proxy, asked_pause: None };
+            let unavailable = Unavailable { cause, host: "api.example".into(), proxy, requested_pause: None };
             assert_eq!(unavailable.may_be_recorded(), may_be_recorded, "{unavailable:?}");
             assert!(summary(&unavailable).contains("proxy.example"), "{}", summary(&unavailable));
             assert!(advice(&unavailable).len() > 20, "{unavailable:?}");
@@ -251,7 +251,7 @@ mod tests {
             (CertificateProblem::Other("path len constraint violated".into()), "path len constraint", "replace"),
         ] {
             let cause = UnavailableCause::Certificate(problem);
-            let unavailable = Unavailable { cause, host: "api.example".into(), proxy: None, asked_pause: None };
+            let unavailable = Unavailable { cause, host: "api.example".into(), proxy: None, requested_pause: None };
             let (summary, advice) = (summary(&unavailable), advice(&unavailable));
             assert!(summary.contains("api.example cannot be trusted") && summary.contains(explanation), "{summary}");
             assert!(advice.contains(next), "{advice}");

@@ -49,7 +49,7 @@ pub struct CommandLine {
 
 /// A command line with nothing to execute.
 #[derive(Debug)]
-pub enum NoCommand {
+pub enum EarlyExit {
     /// Help or version, for stdout.
     Print(String),
     /// A usage error.
@@ -59,20 +59,20 @@ pub enum NoCommand {
 /// Parses `args`, of which the first is the program's name.
 ///
 /// # Errors
-/// [`NoCommand`] if there is nothing to execute, only text to print.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, NoCommand> {
+/// [`EarlyExit`] if there is nothing to execute, only text to print.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, EarlyExit> {
     let matches = command().try_get_matches_from(args).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Print(error.to_string()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => EarlyExit::Print(error.to_string()),
         _ => {
             let text = error.to_string();
-            NoCommand::Usage(text.trim().trim_start_matches("error: ").to_owned())
+            EarlyExit::Usage(text.trim().trim_start_matches("error: ").to_owned())
         }
     })?;
     let (subcommand, levels) = match matches.subcommand() {
         Some(("track", track)) => match track.subcommand() {
             Some(("build", build)) => (Subcommand::TrackBuild, vec![&matches, track, build]),
             Some((_, deployment)) => (Subcommand::TrackDeployment, vec![&matches, track, deployment]),
-            None => return Err(NoCommand::Usage("'track' needs 'deployment' or 'build'".to_owned())),
+            None => return Err(EarlyExit::Usage("'track' needs 'deployment' or 'build'".to_owned())),
         },
         Some(("check", check)) => (Subcommand::Check { online: check.get_flag("online") }, vec![&matches, check]),
         Some(("run", run)) => (Subcommand::Run, vec![&matches, run]),
@@ -82,7 +82,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, No
         None => (Subcommand::None, vec![&matches]),
     };
     if levels.iter().any(|level| given(level, "config").is_some()) {
-        return Err(NoCommand::Usage(
+        return Err(EarlyExit::Usage(
             "--config is not supported: there is no configuration file. Set variables instead, such as VERSIONER_API_KEY, \
              VERSIONER_API_URL, VERSIONER_PRODUCT and VERSIONER_ENVIRONMENT. Each flag has one: --product-name is \
              VERSIONER_PRODUCT_NAME."
@@ -90,7 +90,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, No
         ));
     }
     if subcommand == Subcommand::Run && matches.get_flag("json") {
-        return Err(NoCommand::Usage(
+        return Err(EarlyExit::Usage(
             "--json cannot be used with 'run', whose stdout belongs to the command. Use output_file, or the outputs of the CI \
              system."
                 .to_owned(),
@@ -238,7 +238,7 @@ fn arg(name: &'static str, argument: Argument, help: &str) -> Arg {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<CommandLine, NoCommand> {
+    fn parsed(line: &str) -> Result<CommandLine, EarlyExit> {
         parse(std::iter::once("versioner").chain(line.split_whitespace()).map(OsString::from))
     }
 
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn version_is_the_programs_own_except_under_track() {
-        assert!(matches!(parsed("--version"), Err(NoCommand::Print(text)) if text.contains(env!("CARGO_PKG_VERSION"))));
+        assert!(matches!(parsed("--version"), Err(EarlyExit::Print(text)) if text.contains(env!("CARGO_PKG_VERSION"))));
         assert_eq!(parsed("version").unwrap().subcommand, Subcommand::Version);
         assert_eq!(flag(&parsed("track build --version 7").unwrap(), "version"), Some("7"));
     }
@@ -287,7 +287,7 @@ mod tests {
             ("track build --version", "--version"),
         ] {
             match parsed(line) {
-                Err(NoCommand::Usage(text) | NoCommand::Print(text)) => assert!(text.contains(word), "{line}: {text}"),
+                Err(EarlyExit::Usage(text) | EarlyExit::Print(text)) => assert!(text.contains(word), "{line}: {text}"),
                 Ok(invocation) => panic!("{line}: {invocation:?}"),
             }
         }

@@ -14,7 +14,7 @@ mod spool;
 pub mod table;
 mod wait;
 
-pub use command_line::{CommandLine, NoCommand, Subcommand, parse};
+pub use command_line::{CommandLine, EarlyExit, Subcommand, parse};
 pub use error::SettingError;
 pub use resolver::ResolvedSetting;
 pub use run::{RunCommand, RunPlan};

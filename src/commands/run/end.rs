@@ -8,7 +8,6 @@ use crate::model::payload::{Payload, add_metadata};
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
-use crate::process::CommandEnd;
 use crate::process::signals::Signals;
 use crate::report::Outputs;
 use crate::state::JournalEntry;
@@ -112,14 +111,5 @@ impl WrappedRun<'_> {
     pub(super) fn end(&self, delivered: &Delivered, outputs: Outputs, code: u8) -> u8 {
         self.session.set_outputs(outputs);
         delivered.outcome.exit_code_of_run(code, self.session.settings.errors.fail_on_api_error)
-    }
-}
-
-/// The status of a deployment whose command ended like this. `stopped`: a signal asked it to stop.
-pub(in crate::commands) fn status_of(end: CommandEnd, stopped: bool) -> Status {
-    match (end.exit_code(), stopped) {
-        (0, _) => Status::Completed,
-        (_, true) => Status::Aborted,
-        (_, false) => Status::Failed,
     }
 }

@@ -4,8 +4,6 @@
 
 mod end;
 
-pub(super) use end::status_of;
-
 use super::supervise::Orders;
 use crate::delivery::{Delivered, OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::env::Env;
@@ -13,7 +11,7 @@ use crate::model::clock::Clock;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
 use crate::model::payload::Payload;
-use crate::model::policy::{Gate, WaitPolicy};
+use crate::model::policy::{GateState, WaitPolicy};
 use crate::model::source::Source;
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
@@ -133,12 +131,12 @@ impl WrappedRun<'_> {
         session.report(&delivered, context);
         let outputs = session.outputs(&delivered, context);
         match delivered.decision.gate {
-            Some(Gate::Passed) => Ok(GatePass { entries: delivered.open, check: GateCheck::Passed, outputs }),
-            Some(Gate::NotChecked) => {
+            Some(GateState::Passed) => Ok(GatePass { entries: delivered.open, check: GateCheck::Passed, outputs }),
+            Some(GateState::NotChecked) => {
                 let check = GateCheck::NotChecked(self.failure(&delivered));
                 Ok(GatePass { entries: delivered.open, check, outputs })
             }
-            Some(Gate::Closed) | None => Err(self.closed(delivered, outputs).await),
+            Some(GateState::Closed) | None => Err(self.closed(delivered, outputs).await),
         }
     }
 
@@ -243,7 +241,7 @@ impl WrappedRun<'_> {
         if let Some((signal, _)) = stop {
             self.session.console.line(&format!("{} came, and the command ended with {code}", signal.name));
         }
-        let status = status_of(end, stop.is_some());
+        let status = Status::of_command(code, stop.is_some());
         let (delivered, outputs) = match aborted {
             // Shown only now that the command has ended: it must not delay a kill.
             Some((report, delivered)) if status == report.status => {

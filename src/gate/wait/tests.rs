@@ -43,7 +43,7 @@ impl<F: FnMut(usize, Timestamp) -> Does> EventSender for Server<F> {
             http_status: None,
             requests: 1,
             server_clock: ServerClock::from_date(Some(&date), now),
-            asked_pause: None,
+            requested_pause: None,
             unanswered_since: None,
             idempotency_key: String::new(),
         }
@@ -85,7 +85,7 @@ fn recorded() -> Does {
 
 fn unavailable() -> Verdict {
     let cause = UnavailableCause::Server { status: 503, message: None, maybe_proxy: false };
-    Verdict::Unavailable(Unavailable { cause, host: "api".into(), proxy: None, asked_pause: None })
+    Verdict::Unavailable(Unavailable { cause, host: "api".into(), proxy: None, requested_pause: None })
 }
 
 fn freeze(end: Timestamp) -> Block {
