@@ -19,14 +19,14 @@ pub(super) async fn check(
     mut errors: Vec<SettingError>,
 ) -> u8 {
     let console = start.console;
-    console.line(&format!("CI system: {}", start.system.name));
-    console.line("settings and their sources:");
+    console.line(&words::system(start.system.name));
+    console.line(words::SETTINGS);
     for line in words::settings(settings) {
         console.line(&line);
     }
     if let Some(event) = &plan.event {
         let payload = Payload::new(event, Clock::system().now());
-        console.line("this would be sent:");
+        console.line(words::EVENT);
         console.block(&serde_json::to_string_pretty(&payload).unwrap_or_default());
     }
     let client = plan.api.as_ref().and_then(|api| start.client(api).map_err(|error| errors.push(error.into())).ok());
@@ -44,19 +44,16 @@ async fn health(console: &Console, client: &Client) -> (Outcome, Outputs) {
     let url = client.health_url();
     let (status, failure) = match client.health().await {
         Ok(status @ 200..300) => {
-            console.line(&format!("the API is up ({url} answered {status})"));
+            console.line(&words::healthy(&url, status));
             (Some(status), None)
         }
         Ok(status) => (Some(status), Some(unavailable::unhealthy(&url, status))),
-        Err(error) => {
-            let message = format!("{}.\nNext: {}.", unavailable::summary(&error), unavailable::advice(&error));
-            (error.status(), Some(message))
-        }
+        Err(error) => (error.status(), Some(words::unreachable(&error))),
     };
     let outcome = match failure {
         None => Outcome::Done,
         Some(message) => {
-            console.annotate(Level::Error, "API unavailable", &message);
+            console.annotate(Level::Error, words::UNAVAILABLE_TITLE, &message);
             Outcome::Unavailable { excused: false }
         }
     };

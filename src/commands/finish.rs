@@ -10,7 +10,7 @@ use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
 use crate::model::time::rfc3339;
 use crate::process::signals::{STOP, Signals};
-use crate::report::Outputs;
+use crate::report::{Outputs, finish as words};
 use crate::settings::SettingError;
 use crate::state::{JournalEntry, OtherDeployments, StartState};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub(super) async fn finish(session: &Session<'_>, status: Option<&Sourced<Status
     let (outcome, outputs) = match open_deployments(session) {
         Err(outcome) => (outcome, Outputs::default()),
         Ok(deployments) if deployments.is_empty() => {
-            session.console.line("nothing is open: this job has started no deployment that is not closed");
+            session.console.line(words::NOTHING_IS_OPEN);
             (Outcome::Done, Outputs::default())
         }
         Ok(deployments) if status.is_none() && deployments.iter().any(|it| it.reported_end().is_none()) => {
@@ -83,16 +83,11 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<Deployment>, Outcome> {
     let journal = match &session.journal {
         Ok(journal) => journal,
         Err(NoJournal::NoDirectory) => {
-            let line = "nothing is open: there is no directory in which started deployments are noted (spool_dir)";
-            session.console.line(line);
+            session.console.line(words::NO_DIRECTORY);
             return Err(Outcome::Done);
         }
         Err(NoJournal::UnknownJob) => {
-            let system = session.system.name;
-            session.console.line(&format!(
-                "nothing was finished: {system} does not identify this execution of the job, so its deployments are not known. \
-                 Report the end with 'versioner track deployment --status …', or use 'versioner run'."
-            ));
+            session.console.line(&words::unknown_job(session.system.name));
             return Err(Outcome::Done);
         }
     };
@@ -100,9 +95,7 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<Deployment>, Outcome> {
         Ok(((entries, held), others)) => {
             report_others(session, &others);
             if held > 0 {
-                let line =
-                    format!("left open, because another versioner process of this job still handles them: {held}");
-                session.console.line(&line);
+                session.console.line(&words::held(held));
             }
             let (blocked, open): (Vec<_>, Vec<_>) =
                 entries.into_iter().partition(|entry| entry.deployment.start == StartState::Blocked);
@@ -111,9 +104,8 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<Deployment>, Outcome> {
             Ok(Deployment::group(open))
         }
         Err(error) => {
-            let message = format!("{error}.\nNext: correct that, or set spool_dir to another directory.");
-            let title = "The open deployments of this job cannot be read: nothing was finished";
-            session.console.annotate(Level::Error, title, &message);
+            let message = words::unusable_message(&error.to_string());
+            session.console.annotate(Level::Error, words::UNUSABLE_TITLE, &message);
             Err(Outcome::Misconfigured)
         }
     }
@@ -122,18 +114,10 @@ fn open_deployments(session: &Session<'_>) -> Result<Vec<Deployment>, Outcome> {
 /// Counts and names the open deployments that are not closed here.
 fn report_others(session: &Session<'_>, others: &OtherDeployments) {
     if others.other_jobs > 0 {
-        session.console.line(&format!("left open: {} of other job executions", deployments(others.other_jobs)));
+        session.console.line(&words::of_other_jobs(others.other_jobs));
     }
     for (key, count) in &others.other_keys {
-        session.console.line(&format!("left open: {} of another API key or address, {key}", deployments(*count)));
-    }
-}
-
-/// `1 deployment`, `2 deployments`.
-fn deployments(count: usize) -> String {
-    match count {
-        1 => "1 deployment".to_owned(),
-        count => format!("{count} deployments"),
+        session.console.line(&words::of_another_key(key, *count));
     }
 }
 

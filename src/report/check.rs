@@ -1,7 +1,37 @@
 //! Messages about settings: what `check` shows, and errors.
 
+use super::unavailable;
 use crate::model::source::Source;
+use crate::model::verdict::Unavailable;
 use crate::settings::{ResolvedSetting, SettingError};
+use std::fmt::Display;
+
+/// The CI system.
+#[must_use]
+pub fn system(name: &str) -> String {
+    format!("CI system: {name}")
+}
+
+/// The heading of the settings.
+pub const SETTINGS: &str = "settings and their sources:";
+
+/// The heading of the event.
+pub const EVENT: &str = "this would be sent:";
+
+/// An API that is up.
+#[must_use]
+pub fn healthy(url: impl Display, status: u16) -> String {
+    format!("the API is up ({url} answered {status})")
+}
+
+/// The title of the error about an API that is not up.
+pub const UNAVAILABLE_TITLE: &str = "API unavailable";
+
+/// The error about an API that gave no usable answer.
+#[must_use]
+pub fn unreachable(unavailable: &Unavailable) -> String {
+    format!("{}.\nNext: {}.", unavailable::summary(unavailable), unavailable::advice(unavailable))
+}
 
 /// The lines for all settings, each with its value and source.
 #[must_use]

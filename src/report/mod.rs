@@ -6,6 +6,7 @@
 mod blocked;
 pub mod check;
 mod context;
+pub mod finish;
 mod interrupted;
 mod layout;
 pub mod outputs;
