@@ -4,10 +4,13 @@
 //! own: what a command does (`commands`), policy (`model`), nor wording (`report`).
 
 mod backlog;
+mod conclude;
 mod send;
+mod sender;
 
 pub use backlog::FlushOptions;
-pub use send::{Delivered, OpenEntries, OutgoingEvent, SendBudget, deliver};
+pub use conclude::Delivered;
+pub use send::{OpenEntries, OutgoingEvent, SendBudget, deliver};
 
 use crate::api::{Client, SendProgress, SendRequest, SendResult};
 use crate::ci::System;
