@@ -31,20 +31,16 @@ impl Surface for Plain {}
 /// The session that this process belongs to. Outside CI the session is the job: that of a terminal, a timer or a service.
 #[cfg(target_os = "linux")]
 fn session(_: &Env) -> Option<String> {
-    session_of("self")
+    session_of(None)
 }
 
-/// The session of `process`, and the start of its leader, because session ids are reused.
+/// The session of `process`, or of this one, and the start of its leader, because session ids are reused.
 #[cfg(target_os = "linux")]
-fn session_of(process: &str) -> Option<String> {
-    // The second field, the name, is in parentheses and may hold anything. Of all fields, the 6th is the session and the 22nd
-    // the start (proc(5)).
-    let field = |process: &str, number: usize| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        stat.rsplit(')').next()?.split_whitespace().nth(number - 3).map(str::to_owned)
-    };
-    let session = field(process, 6)?;
-    let start = field(&session, 22)?;
+fn session_of(process: Option<rustix::process::Pid>) -> Option<String> {
+    let session = rustix::process::getsid(process).ok()?.as_raw_nonzero();
+    let stat = std::fs::read_to_string(format!("/proc/{session}/stat")).ok()?;
+    // The second field, the name, is in parentheses and may hold anything. Of all fields, the 22nd is the start (proc(5)).
+    let start = stat.rsplit(')').next()?.split_whitespace().nth(22 - 3)?;
     Some(format!("session {session} {start}"))
 }
 
@@ -93,7 +89,8 @@ mod tests {
             .unwrap();
         let lines = BufReader::new(leader.stdout.take().unwrap()).lines();
         let ids: Vec<String> = lines.take(2).map(Result::unwrap).collect();
-        let sessions: Vec<Option<String>> = ids.iter().map(|id| session_of(id)).collect();
+        let sessions: Vec<Option<String>> =
+            ids.iter().map(|id| session_of(rustix::process::Pid::from_raw(id.parse().unwrap()))).collect();
         leader.wait().unwrap();
         assert!(sessions[0].as_ref().unwrap().starts_with(&format!("session {} ", ids[0])), "{sessions:?}");
         assert_eq!(sessions[0], sessions[1]);

@@ -22,7 +22,7 @@ pub fn unusable_message(error: &str) -> String {
 #[must_use]
 pub fn unknown_job(system: &str) -> String {
     format!(
-        "nothing was finished: {system} does not identify this execution of the job, so its deployments are not known. \
+        "nothing was finished: this execution of the job cannot be identified ({system}), so its deployments are not known. \
          Report the end with 'versioner track deployment --status …', or use 'versioner run'."
     )
 }
