@@ -36,15 +36,9 @@ pub(super) const FORGEJO: System = System {
     name: "Forgejo Actions",
     source_system: Some("forgejo"),
     detect: |env| env.is_true("FORGEJO_ACTIONS"),
-    context: |env| github::context_with(env, RUN),
-    job_identity,
-    job_status: |_| None,
-    temp_dir: Some("RUNNER_TEMP"),
-    stop_timeout: STOP_TIMEOUT,
-    has_plugins: false,
-    surface: |env| Box::new(Gitea::new(env)),
     #[cfg(test)]
     example: Example { minimal: &[("FORGEJO_ACTIONS", "true")], ambiguous: &[FORGEJO_IMITATES], ..EXAMPLE },
+    ..GITEA
 };
 
 /// A run's page has its number in the address, where GitHub has its id.
@@ -102,7 +96,7 @@ impl Surface for Gitea {
 }
 
 /// Separates characters that act would parse differently from GitHub: to act, a message begins after the last `::`, and
-/// escapes are reversed in no particular order, so that the text `%0A`, escaped as `%250A`, might become a line break.
+/// it reverses escapes in any order. The text `%0A`, escaped as `%250A`, might become a line break.
 fn defuse(text: &str) -> String {
     const ESCAPES: [&str; 5] = ["25", "0D", "0A", "3A", "2C"];
     let mut out = String::with_capacity(text.len());

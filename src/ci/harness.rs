@@ -72,7 +72,7 @@ impl Surface for Harness {
 /// A line of the file may have 64 KiB. A longer one invalidates the whole file.
 const LARGEST_VALUE: usize = 60_000;
 
-/// `value`, quoted so that both versions of Harness' parser read it unchanged, if that is possible. They disagree about
+/// `value` in quotes with which both versions of Harness' parser read it unchanged, if there are any. They disagree about
 /// backslashes, and about a `#` next to a quote. Without quotes they trim spaces and expand variables.
 fn quote(value: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-=?&".contains(c);

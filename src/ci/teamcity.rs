@@ -42,14 +42,14 @@ const METADATA_FROM_PROPERTIES: [(&str, &str); 4] = [
 ];
 
 /// What TeamCity gives as the user if no person started the build.
-const NOBODY: &str = "n/a";
+const NO_USER: &str = "n/a";
 /// What TeamCity gives as the name of the default branch.
 const DEFAULT_BRANCH: &str = "<default>";
 
 fn context(env: &Env) -> Context {
     let properties = Properties::of_build(env);
     let found = |names: &[&str]| properties.first(names);
-    let actor = found(&["teamcity.build.triggeredBy.username"]).filter(|actor| actor.raw() != NOBODY);
+    let actor = found(&["teamcity.build.triggeredBy.username"]).filter(|actor| actor.raw() != NO_USER);
     let mut context = Context {
         repository: found(&["vcsroot.url"])
             .and_then(|remote| remote::repository(remote.raw()).map(|name| remote.with_value(name))),

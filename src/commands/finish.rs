@@ -6,9 +6,9 @@ use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
+use crate::model::payload::end_of;
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
-use crate::model::time::rfc3339;
 use crate::process::signals::{STOP, Signals};
 use crate::report::{Outputs, finish as words};
 use crate::settings::SettingError;
@@ -68,10 +68,8 @@ impl Deployment {
             return Some((end.clone(), Sourced { value: Status::parse(word), source }));
         }
         let status = status?.clone();
-        let mut body = self.entries.first()?.deployment.payload.clone();
-        body.insert("status".to_owned(), Value::from(status.value.as_str()));
-        body.insert("completed_at".to_owned(), Value::from(rfc3339(Clock::system().now())));
-        Some((body, status))
+        let started = self.entries.first()?.deployment.payload.clone();
+        Some((end_of(started, &status.value, Clock::system().now()), status))
     }
 }
 

@@ -5,14 +5,15 @@ use crate::files::FileError;
 use crate::model::message::Level;
 use crate::model::outcome::Outcome;
 use crate::report::{Outputs, spool as words};
+use crate::settings::FlushPlan;
 use crate::state::Spool;
 use crate::text::Foreign;
 use std::path::Path;
 
 /// Delivers all events that can be delivered. Returns the exit code: 0 if none is left or set aside.
-pub(super) async fn flush(session: &Session<'_>) -> u8 {
+pub(super) async fn flush(session: &Session<'_>, plan: FlushPlan) -> u8 {
     let delivered = match &session.spool {
-        Some(spool) => deliver_all(session, spool).await,
+        Some(spool) => deliver_all(session, spool, plan).await,
         None => {
             session.console.line(words::NO_DIRECTORY);
             Ok((Outcome::Done, Outputs::default()))
@@ -26,7 +27,7 @@ pub(super) async fn flush(session: &Session<'_>) -> u8 {
     outcome.exit_code()
 }
 
-async fn deliver_all(session: &Session<'_>, spool: &Spool) -> Result<(Outcome, Outputs), FileError> {
+async fn deliver_all(session: &Session<'_>, spool: &Spool, plan: FlushPlan) -> Result<(Outcome, Outputs), FileError> {
     let directory = shown(&spool.path());
     if spool.is_empty() && spool.set_aside_events()?.is_empty() {
         session.console.line(&words::nothing_to_deliver(&directory));
@@ -36,7 +37,7 @@ async fn deliver_all(session: &Session<'_>, spool: &Spool) -> Result<(Outcome, O
         client: session.client.clone(),
         limit: None,
         lock_timeout: session.settings.wait.timeout,
-        retry_set_aside: session.settings.retry_set_aside,
+        retry_set_aside: plan.retry_set_aside,
     };
     let flushed = session.flush(spool, &options).await?;
     session.report_other_keys(&flushed);

@@ -126,22 +126,18 @@ impl CommandContext<'_> {
         let Resolved { plan, settings: resolved_settings, errors, .. } = resolved;
         match plan {
             Plan::Check(plan) => check::check(self, &plan, &resolved_settings, errors).await,
-            Plan::Report(settings, plan) => match self.connect(&settings) {
-                Ok(client) => track::track(&self.session(&client, &settings), &plan).await,
-                Err(code) => code,
-            },
-            Plan::Run(settings, plan) => match self.connect(&settings) {
-                Ok(client) => run::run(&self.session(&client, &settings), self.env, &plan).await,
-                Err(code) => code,
-            },
-            Plan::Finish(settings, status) => match self.connect(&settings) {
-                Ok(client) => finish::finish(&self.session(&client, &settings), status.as_ref()).await,
-                Err(code) => code,
-            },
-            Plan::Flush(settings) => match self.connect(&settings) {
-                Ok(client) => flush::flush(&self.session(&client, &settings)).await,
-                Err(code) => code,
-            },
+            Plan::Report(settings, plan) => {
+                self.with_session(&settings, async |session| track::track(session, &plan).await).await
+            }
+            Plan::Run(settings, plan) => {
+                self.with_session(&settings, async |session| run::run(session, self.env, &plan).await).await
+            }
+            Plan::Finish(settings, status) => {
+                self.with_session(&settings, async |session| finish::finish(session, status.as_ref()).await).await
+            }
+            Plan::Flush(settings, plan) => {
+                self.with_session(&settings, async |session| flush::flush(session, plan).await).await
+            }
             Plan::Invalid => self.invalid(&errors),
         }
     }
@@ -150,9 +146,12 @@ impl CommandContext<'_> {
         Session::new(self.console, client, settings, self.env, self.system, self.json)
     }
 
-    /// The API client, or the exit code if it cannot be set up.
-    fn connect(&self, settings: &Settings) -> Result<Client, u8> {
-        self.client(&settings.api).map_err(|error| self.invalid(&[error.into()]))
+    /// Runs `command` in a session. Returns its exit code, or that of settings with which the client cannot be set up.
+    async fn with_session(&self, settings: &Settings, command: impl AsyncFnOnce(&Session<'_>) -> u8) -> u8 {
+        match self.client(&settings.api) {
+            Ok(client) => command(&self.session(&client, settings)).await,
+            Err(error) => self.invalid(&[error.into()]),
+        }
     }
 
     fn client(&self, api: &ApiConfig) -> Result<Client, ClientError> {

@@ -9,10 +9,9 @@ use crate::delivery::{OpenEntries, OutgoingEvent, SendBudget, Session, deliver};
 use crate::env::Env;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
-use crate::model::payload::add_metadata;
+use crate::model::payload::{add_metadata, end_of};
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
-use crate::model::time::rfc3339;
 use crate::process::supervisor::{Abandoned, CommandState, supervise};
 use crate::settings::{self, Plan};
 use crate::state::JournalEntry;
@@ -101,9 +100,7 @@ async fn report(abandoned: Abandoned) {
     };
     let status = Sourced { value: status(abandoned.command), source: Source::Subcommand("run") };
     let event = Event::from_payload(&orders.started, status);
-    let mut body = orders.started;
-    body.insert("status".to_owned(), Value::from(event.status.value.as_str()));
-    body.insert("completed_at".to_owned(), Value::from(rfc3339(Clock::system().now())));
+    let mut body = end_of(orders.started, &event.status.value, Clock::system().now());
     for (key, value) in orders.metadata {
         add_metadata(&mut body, &key, value);
     }

@@ -130,26 +130,24 @@ impl Session<'_> {
         mut entries: Vec<JournalEntry>,
         body: &Map<String, Value>,
     ) -> Vec<JournalEntry> {
-        let close = match action {
-            JournalAction::MarkRecorded | JournalAction::MarkSent => {
-                let is_recorded = action == JournalAction::MarkRecorded;
-                let start = if is_recorded { StartState::Recorded } else { StartState::Sent };
-                entries.iter_mut().for_each(|entry| self.update(entry, start));
-                false
+        match action {
+            JournalAction::MarkRecorded => {
+                entries.iter_mut().for_each(|entry| self.update(entry, StartState::Recorded));
             }
-            JournalAction::Close => true,
-            JournalAction::CloseOnceSpooled => spooled == Spooled::Yes,
-            JournalAction::KeepOpen => false,
-        };
-        if matches!(action, JournalAction::KeepOpen | JournalAction::CloseOnceSpooled) && !close {
-            let end = self.without_key(body);
-            entries.iter_mut().for_each(|entry| self.note_end(entry, &end));
-        }
-        if close {
-            entries.iter().for_each(|entry| self.close(entry));
-            entries.clear();
+            JournalAction::MarkSent => entries.iter_mut().for_each(|entry| self.update(entry, StartState::Sent)),
+            JournalAction::CloseOnceSpooled if spooled != Spooled::Yes => self.note_ends(&mut entries, body),
+            JournalAction::KeepOpen => self.note_ends(&mut entries, body),
+            JournalAction::Close | JournalAction::CloseOnceSpooled => {
+                entries.drain(..).for_each(|entry| self.close(&entry));
+            }
         }
         entries
+    }
+
+    /// Records the end `body`, which the API did not take, in `entries`.
+    fn note_ends(&self, entries: &mut [JournalEntry], body: &Map<String, Value>) {
+        let end = self.without_key(body);
+        entries.iter_mut().for_each(|entry| self.note_end(entry, &end));
     }
 
     async fn spool_event(&self, context: ReportContext<'_>, body: &Map<String, Value>, sent: &Sent) -> SpoolResult {

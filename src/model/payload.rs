@@ -4,6 +4,7 @@
 
 use super::event::{Event, EventType};
 use super::source::{Source, Sourced};
+use super::status::Status;
 use super::time::rfc3339;
 use crate::text::Foreign;
 use jiff::Timestamp;
@@ -110,6 +111,14 @@ impl Payload {
             _ => Map::new(),
         }
     }
+}
+
+/// The body of an event that ends the deployment that the event `started` has started.
+#[must_use]
+pub fn end_of(mut started: Map<String, Value>, status: &Status, now: Timestamp) -> Map<String, Value> {
+    started.insert("status".to_owned(), Value::from(status.as_str()));
+    started.insert("completed_at".to_owned(), Value::from(rfc3339(now)));
+    started
 }
 
 /// The API stores at most this much metadata with an event, in bytes.

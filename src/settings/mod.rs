@@ -45,7 +45,7 @@ pub enum Plan {
     /// Report the end of the deployments that this job has started, with this status if it is known.
     Finish(Settings, Option<Sourced<Status>>),
     /// Deliver spooled events.
-    Flush(Settings),
+    Flush(Settings, FlushPlan),
     /// Show what would be sent.
     Check(CheckPlan),
     /// Nothing: [`Resolved::errors`] says what is wrong.
@@ -58,6 +58,13 @@ pub struct ReportPlan {
     pub event: Event,
     /// Whether a reported failure fails the job: without a subcommand, this call stands for it.
     pub failure_fails_job: bool,
+}
+
+/// Delivering the spool.
+#[derive(Clone, Copy, Debug)]
+pub struct FlushPlan {
+    /// Whether to try the events that were set aside, too.
+    pub retry_set_aside: bool,
 }
 
 /// What `check` shows.
@@ -80,8 +87,6 @@ pub struct Settings {
     pub wait: WaitPolicy,
     pub errors: ErrorPolicy,
     pub spool: SpoolConfig,
-    /// Whether `flush` also tries the events that were set aside.
-    pub retry_set_aside: bool,
     pub output_file: Option<PathBuf>,
     /// Whether to write the job summary.
     pub summary: bool,
@@ -149,7 +154,7 @@ pub fn resolve(
     let require_gate = resolver.switch("require_gate", false);
     let run = run::resolve(&mut resolver, system.stop_timeout());
     let spool = spool::resolve(&mut resolver, env, system);
-    let retry_set_aside = resolver.switch("retry_set_aside", false);
+    let flush = FlushPlan { retry_set_aside: resolver.switch("retry_set_aside", false) };
     let errors = ErrorPolicy { fail_on_api_error, require_gate, spool: !matches!(spool, SpoolConfig::Off) };
     let output_file =
         resolver.optional("output_file", &["output_file"], None, "a path", |path| Some(PathBuf::from(path)));
@@ -165,9 +170,9 @@ pub fn resolve(
             let output_file = output_file.map(|path| path.value);
             let settings = || {
                 let (api, wait) = (api?, wait?);
-                Some(Settings { api, ui_url, wait, errors, spool, retry_set_aside, output_file, summary })
+                Some(Settings { api, ui_url, wait, errors, spool, output_file, summary })
             };
-            plan(action, settings(), event, job_status, run, line).unwrap_or(Plan::Invalid)
+            plan(action, settings(), event, job_status, run, flush, line).unwrap_or(Plan::Invalid)
         }
         Some(_) | None => Plan::Invalid,
     };
@@ -181,6 +186,7 @@ fn plan(
     event: Option<Event>,
     job_status: Option<Sourced<Status>>,
     run: RunSettings,
+    flush: FlushPlan,
     line: &CommandLine,
 ) -> Option<Plan> {
     let settings = settings?;
@@ -195,7 +201,7 @@ fn plan(
             Plan::Run(settings, RunPlan { event: event?, command, stop_timeout: stop_timeout?, keep_api_key })
         }
         Action::Finish => Plan::Finish(settings, job_status),
-        Action::Flush => Plan::Flush(settings),
+        Action::Flush => Plan::Flush(settings, flush),
         Action::Check { .. } => return None,
     })
 }

@@ -1,27 +1,12 @@
 //! SIGKILL at any moment of spooling, delivering or setting aside: afterwards every event is on disk or at the server.
 
-use crate::support::{Versioner, lenient};
+use crate::support::{Versioner, end_of, lenient};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use versioner_sandbox::{Reply, Sandbox};
-
-fn end_of(version: &str) -> [&str; 10] {
-    [
-        "track",
-        "deployment",
-        "--product",
-        "shop",
-        "--version",
-        version,
-        "--environment",
-        "production",
-        "--status",
-        "success",
-    ]
-}
 
 /// Starts a call and kills it at a random moment within `limit`. Returns its exit code if it ended before that.
 fn kill_within<'a>(
@@ -65,13 +50,13 @@ fn sigkill_while_spooling_loses_no_event() {
     let state = call.dir.path().join("state/versioner");
     let mut rng = fastrand::Rng::with_seed(1);
     sandbox.script([Reply::status(503)]);
-    let limit = kill_limit(&call, &end_of("0"));
+    let limit = kill_limit(&call, &end_of("production", "0"));
     let mut accepted = vec!["0".to_owned()];
     for round in 1..=40 {
         // The next request fails. If this call is killed before it sends one, a later round gets the reply.
         sandbox.script([Reply::status(503)]);
         let version = round.to_string();
-        if kill_within(&call, end_of(&version), &mut rng, limit) == Some(0) {
+        if kill_within(&call, end_of("production", &version), &mut rng, limit) == Some(0) {
             accepted.push(version);
         }
     }
@@ -96,7 +81,7 @@ fn sigkill_while_delivering_loses_no_event() {
     sandbox.script([Reply::status(503).times(40)]);
     let versions: Vec<String> = (0..40).map(|version| version.to_string()).collect();
     for version in &versions {
-        assert_eq!(call.run_with(end_of(version)).code, 0);
+        assert_eq!(call.run_with(end_of("production", version)).code, 0);
     }
     assert_eq!(file_names(&spool, ".json").len(), 40);
     let mut kills = 0;
@@ -126,7 +111,7 @@ fn sigkill_while_setting_aside_loses_no_event() {
     let mut rng = fastrand::Rng::with_seed(3);
     sandbox.script([Reply::status(503).times(20)]);
     for version in 0..20 {
-        assert_eq!(call.run_with(end_of(&version.to_string())).code, 0);
+        assert_eq!(call.run_with(end_of("production", &version.to_string())).code, 0);
     }
     let all = file_names(&state.join("spool"), ".json");
     assert_eq!(all.len(), 20);

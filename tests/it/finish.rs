@@ -1,6 +1,6 @@
 //! `versioner finish`: closes the deployments that this job opened, and no others.
 
-use crate::support::{Versioner, last_event, statuses};
+use crate::support::{RUN, Versioner, last_event, statuses};
 use serde_json::json;
 use versioner_sandbox::{Fault, Reply, Sandbox};
 
@@ -174,8 +174,7 @@ fn command_input_finish_closes_the_deployment() {
 fn finish_closes_a_killed_run() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("PATH", "/usr/bin:/bin");
-    let wrap = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
-    let mut command = job.command_with(wrap.iter().chain(["sh", "-c", "echo ready; exec sleep 300"].iter()));
+    let mut command = job.command_with(RUN.iter().chain(["sh", "-c", "echo ready; exec sleep 300"].iter()));
     let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
@@ -197,10 +196,9 @@ fn finish_closes_a_killed_run() {
 fn finish_and_the_supervisor_of_a_killed_run_close_its_deployment_once() {
     let sandbox = Sandbox::start();
     let mut job = job(&sandbox).env("PATH", "/usr/bin:/bin");
-    let wrap = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
     // The supervisor reports only once the command has ended, which takes it a while.
     let script = "trap '' TERM; echo ready; sleep 0.5; sleep 0.5; exit 1";
-    let mut command = job.command_with(wrap.iter().chain(["sh", "-c", script].iter()));
+    let mut command = job.command_with(RUN.iter().chain(["sh", "-c", script].iter()));
     let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     assert_eq!(lines.next().unwrap().unwrap(), "ready");

@@ -2,26 +2,11 @@
 
 mod set_aside;
 
-use crate::support::{Run, Versioner, last_event, lenient, statuses};
+use crate::support::{RUN, Run, Versioner, end_of, last_event, lenient, statuses};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use versioner_sandbox::{Fault, Reply, Sandbox};
-
-fn end_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {
-    [
-        "track",
-        "deployment",
-        "--product",
-        "shop",
-        "--version",
-        version,
-        "--environment",
-        environment,
-        "--status",
-        "success",
-    ]
-}
 
 fn spool(call: &Versioner) -> PathBuf {
     call.dir.path().join("state/versioner/spool")
@@ -156,19 +141,7 @@ fn run_spools_its_end_and_flush_delivers_it() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::fault(Fault::Close)]);
     let mut call = Versioner::shell(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("PATH", "/usr/bin:/bin")]);
-    let run = call.run_with([
-        "run",
-        "--product",
-        "shop",
-        "--version",
-        "1",
-        "--environment",
-        "production",
-        "--",
-        "sh",
-        "-c",
-        "exit 9",
-    ]);
+    let run = call.run_with(RUN.iter().chain(&["sh", "-c", "exit 9"]));
     assert_eq!((run.code, spooled(&call).len()), (9, 1), "{}", run.all());
     sandbox.script([Reply::status(503)]);
     let run = call.run_with(["flush", "--json"]);
@@ -188,18 +161,7 @@ fn run_deploys_and_spools_its_end_while_the_api_is_down() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::fault(Fault::Close).times(2)]);
     let mut call = lenient(&sandbox).env("PATH", "/usr/bin:/bin");
-    let run = call.run_with([
-        "run",
-        "--product",
-        "shop",
-        "--version",
-        "1",
-        "--environment",
-        "production",
-        "--",
-        "echo",
-        "deployed",
-    ]);
+    let run = call.run_with(RUN.iter().chain(&["echo", "deployed"]));
     assert_eq!((run.code, run.stdout.as_str()), (0, "deployed\n"), "{}", run.all());
     assert!(run.stderr.contains("No rule was checked") && run.stderr.contains("Spooled"), "{}", run.stderr);
     assert_eq!(call.run_with(["flush"]).code, 0);

@@ -10,6 +10,25 @@ pub(crate) fn binary() -> PathBuf {
     std::env::var_os("VERSIONER_TEST_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_versioner")), PathBuf::from)
 }
 
+/// `run` of a deployment of shop 1 to production, without its command.
+pub(crate) const RUN: [&str; 8] = ["run", "--product", "shop", "--version", "1", "--environment", "production", "--"];
+
+/// The command line that reports the end of a deployment of shop.
+pub(crate) fn end_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {
+    [
+        "track",
+        "deployment",
+        "--product",
+        "shop",
+        "--version",
+        version,
+        "--environment",
+        environment,
+        "--status",
+        "success",
+    ]
+}
+
 pub(crate) const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// One call of the binary, in its own temporary directory and with only the variables that the test sets.

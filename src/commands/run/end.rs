@@ -7,7 +7,6 @@ use crate::model::event::Event;
 use crate::model::payload::{Payload, add_metadata};
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
-use crate::model::time::rfc3339;
 use crate::process::signals::Signals;
 use crate::report::Outputs;
 use crate::state::JournalEntry;
@@ -64,11 +63,8 @@ impl WrappedRun<'_> {
             let seconds = (run.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
             add_metadata(&mut body, "deployment_duration_seconds", seconds);
         }
-        if event.metadata.is_some() {
-            add_metadata(&mut body, "vi_gate", self.session.console.redact(&check.metadata()));
-        }
-        if matches!(check, GateCheck::NotChecked(_)) {
-            add_metadata(&mut body, "vi_started_at", rfc3339(self.started_at));
+        for (key, value) in self.gate_metadata(check) {
+            add_metadata(&mut body, &key, value);
         }
         let outgoing = OutgoingEvent {
             context: self.session.context(&event, true),

@@ -206,14 +206,20 @@ impl WrappedRun<'_> {
 
     /// What the supervisor needs to report the end.
     fn orders(&self, pass: &GatePass) -> Orders {
+        let metadata = self.gate_metadata(&pass.check);
+        Orders::new(self.session, self.env, self.body.clone(), metadata, !pass.entries.is_empty())
+    }
+
+    /// What the end says about the gate.
+    fn gate_metadata(&self, check: &GateCheck) -> Vec<(String, String)> {
         let mut metadata = Vec::new();
         if self.plan.event.metadata.is_some() {
-            metadata.push(("vi_gate".to_owned(), self.session.console.redact(&pass.check.metadata())));
+            metadata.push(("vi_gate".to_owned(), self.session.console.redact(&check.metadata())));
         }
-        if matches!(pass.check, GateCheck::NotChecked(_)) {
+        if matches!(check, GateCheck::NotChecked(_)) {
             metadata.push(("vi_started_at".to_owned(), rfc3339(self.started_at)));
         }
-        Orders::new(self.session, self.env, self.body.clone(), metadata, !pass.entries.is_empty())
+        metadata
     }
 
     /// Stays with the command until it ends, and reports its end. Returns the exit code.

@@ -22,7 +22,7 @@ impl Input {
         Ok(Self)
     }
 
-    /// The thread closes the pipe by itself.
+    /// Does nothing: the thread closes the pipe.
     pub(super) fn write_more(&mut self) -> bool {
         true
     }
