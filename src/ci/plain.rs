@@ -34,10 +34,11 @@ fn session(_: &Env) -> Option<String> {
     session_of(None)
 }
 
-/// The session of `process`, or of this one, and the start of its leader, because session ids are reused.
+/// The session of `process`, or of this one, and the start of its leader, because session ids are reused. `None` if the leader
+/// is outside our PID namespace: the system then gives 0 for every such session.
 #[cfg(target_os = "linux")]
-fn session_of(process: Option<rustix::process::Pid>) -> Option<String> {
-    let session = rustix::process::getsid(process).ok()?.as_raw_nonzero();
+fn session_of(process: Option<nix::unistd::Pid>) -> Option<String> {
+    let session = nix::unistd::getsid(process).ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{session}/stat")).ok()?;
     // The second field, the name, is in parentheses and may hold anything. Of all fields, the 22nd is the start (proc(5)).
     let start = stat.rsplit(')').next()?.split_whitespace().nth(22 - 3)?;
@@ -47,7 +48,7 @@ fn session_of(process: Option<rustix::process::Pid>) -> Option<String> {
 /// The session that this process belongs to. Outside CI the session is the job. The start of its leader is not known here.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn session(_: &Env) -> Option<String> {
-    rustix::process::getsid(None).ok().map(|session| format!("session {session:?}"))
+    nix::unistd::getsid(None).ok().map(|session| format!("session {session}"))
 }
 
 /// There are no POSIX sessions.
@@ -90,7 +91,7 @@ mod tests {
         let lines = BufReader::new(leader.stdout.take().unwrap()).lines();
         let ids: Vec<String> = lines.take(2).map(Result::unwrap).collect();
         let sessions: Vec<Option<String>> =
-            ids.iter().map(|id| session_of(rustix::process::Pid::from_raw(id.parse().unwrap()))).collect();
+            ids.iter().map(|id| session_of(Some(nix::unistd::Pid::from_raw(id.parse().unwrap())))).collect();
         leader.wait().unwrap();
         assert!(sessions[0].as_ref().unwrap().starts_with(&format!("session {} ", ids[0])), "{sessions:?}");
         assert_eq!(sessions[0], sessions[1]);

@@ -128,7 +128,7 @@ impl Supervisor {
         stop_timeout: Duration,
     ) -> Result<RunningCommand<'_>, StartError> {
         let program = words.first().ok_or(StartError::NoCommand)?;
-        let group = (self.has_terminal && is_in_foreground()).then(rustix::process::getpgrp);
+        let group = if self.has_terminal { foreground_group() } else { None };
         let kept = self.private.iter().filter(|(name, _)| !changes.removed.contains(&name.as_os_str())).cloned();
         let added = changes.added.iter().map(|(name, value)| (name.into(), value.into()));
         let run = Run {
@@ -266,12 +266,11 @@ fn supervisor_command(program: &Path) -> Command {
     super::roles::command_of(program, "supervise")
 }
 
-/// Whether this process is in the foreground process group of its terminal.
-fn is_in_foreground() -> bool {
-    let terminal = File::open("/dev/tty");
-    terminal.is_ok_and(|terminal| {
-        rustix::termios::tcgetpgrp(terminal).is_ok_and(|foreground| foreground == rustix::process::getpgrp())
-    })
+/// The process group of this process, if it is in the foreground of its terminal.
+fn foreground_group() -> Option<Pid> {
+    let foreground = rustix::termios::tcgetpgrp(File::open("/dev/tty").ok()?).ok()?;
+    // rustix cannot represent a group whose leader is outside our PID namespace, which the system gives as 0.
+    (foreground.as_raw_nonzero().get() == nix::unistd::getpgrp().as_raw()).then_some(foreground)
 }
 
 /// Waits until an orphaned process may have ended, if those are ours.
