@@ -308,3 +308,27 @@ fn finish_takes_the_status_setting_before_the_ci_job_status() {
     assert_eq!(job.run_with(["finish"]).code, 0);
     assert_eq!(last_event(&sandbox)["status"], "completed");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn session_outside_the_pid_namespace_identifies_no_job() {
+    let sandbox = Sandbox::start();
+    let unshare = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let in_namespace = |args: &[&str]| {
+        let call = Versioner::shell(&sandbox);
+        let direct = call.command_with(args);
+        let mut command = std::process::Command::new("unshare");
+        command.args(unshare).arg(direct.get_program()).args(args).env_clear().current_dir(call.dir.path());
+        command.envs(direct.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").output().unwrap()
+    };
+    if in_namespace(&["version"]).status.code() != Some(0) {
+        // Containers often forbid namespaces.
+        return;
+    }
+    assert_eq!(in_namespace(&START).status.code(), Some(0));
+    let finish = in_namespace(&["finish", "--status", "success"]);
+    let stdout = String::from_utf8(finish.stdout).unwrap();
+    assert!(stdout.contains("this execution of the job cannot be identified"), "{stdout}");
+    assert_eq!((finish.status.code(), statuses(&sandbox)), (Some(0), vec!["started".to_owned()]));
+}
