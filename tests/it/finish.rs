@@ -1,6 +1,6 @@
 //! `versioner finish`: closes the deployments that this job opened, and no others.
 
-use crate::support::{RUN, Versioner, last_event, statuses};
+use crate::support::{JOB, RUN, Versioner, last_event, statuses};
 use serde_json::json;
 use versioner_sandbox::{Fault, Reply, Sandbox};
 
@@ -18,7 +18,7 @@ const START: [&str; 10] = [
 ];
 
 fn job(sandbox: &Sandbox) -> Versioner {
-    Versioner::shell(sandbox).envs(&[("GITLAB_CI", "true"), ("CI_JOB_ID", "7"), ("CI_PROJECT_ID", "1")])
+    Versioner::shell(sandbox).envs(&JOB)
 }
 
 fn start_of<'a>(environment: &'a str, version: &'a str) -> [&'a str; 10] {

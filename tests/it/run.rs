@@ -1,7 +1,7 @@
 //! `versioner run` with real commands that end without a signal from outside: their streams, arguments and environment,
 //! the exit code, and what is reported.
 
-use crate::support::{Versioner, last_event, statuses};
+use crate::support::{JOB, Versioner, last_event, statuses};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -204,7 +204,7 @@ fn command_does_not_run_unless_the_gate_passes() {
     for (flags, replies, code) in cases {
         let sandbox = Sandbox::start();
         sandbox.script(replies);
-        let call = Versioner::shell(&sandbox).env("VERSIONER_RETRIES", "1").env("PATH", "/usr/bin:/bin");
+        let call = Versioner::shell(&sandbox).envs(&JOB).env("VERSIONER_RETRIES", "1").env("PATH", "/usr/bin:/bin");
         let mut call = call.args(["run", "--product", "shop", "--version", "1", "--environment", "production"]);
         let run = {
             call = call.args(flags).args(["--", "touch", "ran"]);

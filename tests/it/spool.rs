@@ -2,7 +2,7 @@
 
 mod set_aside;
 
-use crate::support::{RUN, Run, Versioner, end_of, last_event, lenient, statuses};
+use crate::support::{JOB, RUN, Run, Versioner, end_of, last_event, lenient, statuses};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -140,7 +140,7 @@ fn spooled_events_are_delivered_in_order_per_product_and_environment() {
 fn run_spools_its_end_and_flush_delivers_it() {
     let sandbox = Sandbox::start();
     sandbox.script([Reply::behave(), Reply::fault(Fault::Close)]);
-    let mut call = Versioner::shell(&sandbox).envs(&[("VERSIONER_RETRIES", "0"), ("PATH", "/usr/bin:/bin")]);
+    let mut call = Versioner::shell(&sandbox).envs(&JOB).envs(&[("VERSIONER_RETRIES", "0"), ("PATH", "/usr/bin:/bin")]);
     let run = call.run_with(RUN.iter().chain(&["sh", "-c", "exit 9"]));
     assert_eq!((run.code, spooled(&call).len()), (9, 1), "{}", run.all());
     sandbox.script([Reply::status(503)]);
@@ -335,7 +335,8 @@ fn key_is_never_written_to_disk() {
     let echo =
         |status: u16| Reply::status(status).json(json!({"detail": format!("bad header: Bearer {}", sandbox.key())}));
     sandbox.script([echo(401), echo(401), echo(422)]);
-    let mut call = lenient(&sandbox).env("VERSIONER_METADATA", &format!("{{\"mine\": \"{}\"}}", sandbox.key()));
+    let mut call =
+        lenient(&sandbox).envs(&JOB).env("VERSIONER_METADATA", &format!("{{\"mine\": \"{}\"}}", sandbox.key()));
     assert_eq!(call.run_with(end_of("production", "1")).code, 0);
     assert_eq!(spooled(&call).len(), 1);
     assert_eq!(call.run_with(["flush"]).code, 1);
@@ -389,12 +390,13 @@ fn event_held_back_is_spooled_and_says_so() {
 #[test]
 fn home_that_cannot_be_used_is_silent_unless_it_is_needed() {
     let sandbox = Sandbox::start();
-    let call =
-        |status: &str| Versioner::deployment(&sandbox, status).without("XDG_STATE_HOME").env("HOME", "/dev/null").run();
+    let call = |status: &str| {
+        Versioner::deployment(&sandbox, status).envs(&JOB).without("XDG_STATE_HOME").env("HOME", "/dev/null").run()
+    };
     let run = call("success");
     assert!(run.code == 0 && run.stderr.is_empty(), "{}", run.all());
     let run = call("started");
-    assert!(run.code == 0 && run.stderr.contains("journal"), "{}", run.all());
+    assert!(run.code == 0 && run.all().contains("journal"), "{}", run.all());
 }
 
 /// Takes the lock of a process that delivers the spool.
