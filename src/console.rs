@@ -120,6 +120,11 @@ impl Console {
         self.to_stdout(text);
     }
 
+    /// Prints `text` on stderr: help that nobody asked for.
+    pub fn print_error(&self, text: &str) {
+        self.print_message(text, true);
+    }
+
     fn print_message(&self, text: &str, to_stderr: bool) {
         if self.stdout_is_taken || to_stderr {
             // If stderr is closed, there is no way left to report it.

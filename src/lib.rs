@@ -25,5 +25,6 @@ pub use env::Env;
 pub mod internals {
     pub use crate::ci::{Context, Detected, System};
     pub use crate::report::Outputs;
-    pub use crate::settings::table::{OTHER_VARIABLES, SETTINGS, Setting};
+    pub use crate::settings::table::{Argument, OTHER_VARIABLES, SETTINGS, Setting};
+    pub use crate::settings::{COMMANDS, Command, GROUPS};
 }

@@ -4,6 +4,10 @@ use anyhow::Context as _;
 use std::process::ExitCode;
 use versioner_action::{Env, execute};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     // A panic's message may quote anything in memory, so only its location is printed.
     std::panic::set_hook(Box::new(|panic| {

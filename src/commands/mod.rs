@@ -42,9 +42,16 @@ pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, direct
             Console::new(system.surface(env), false).print(&text);
             return Outcome::Done.exit_code();
         }
-        Err(EarlyExit::Usage(text)) => {
+        Err(early) => {
             let mut console = Console::new(system.surface(env), json);
             console.set_redactor(stray_keys(&args, redactor));
+            let text = match early {
+                EarlyExit::Incomplete { help, error } => {
+                    console.print_error(&help);
+                    error
+                }
+                EarlyExit::Print(text) | EarlyExit::Usage(text) => text,
+            };
             let lines: Vec<String> = text.lines().map(sanitize).filter(|line| !line.is_empty()).collect();
             console.annotate(Level::Error, "Wrong usage", &lines.join("\n"));
             print_json(&console, json, &Outputs::default());
@@ -79,12 +86,14 @@ fn given_keys(args: &[OsString], env: &Env) -> Redactor {
     let mut redactor = Redactor::default();
     let mut after_flag = false;
     for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
-        match arg.strip_prefix("--api-key=") {
+        let (flag, value) = arg.split_once('=').map_or((arg, None), |(flag, value)| (flag, Some(value)));
+        let is_key = matches!(flag, "--api-key" | "--api_key");
+        match value.filter(|_| is_key) {
             Some(key) => redactor.add(key),
             None if after_flag => redactor.add(arg),
             None => {}
         }
-        after_flag = arg == "--api-key";
+        after_flag = is_key && value.is_none();
     }
     for (name, value) in env.iter() {
         let name = name.replace('-', "_").to_ascii_uppercase();

@@ -5,6 +5,7 @@
 use super::command_line::Subcommand;
 use super::error::SettingError;
 use super::resolver::Resolver;
+use super::table::{Argument, EVENT_TYPE};
 use crate::ci::{Context, Detected};
 use crate::model::event::{Event, EventType};
 use crate::model::payload::{LARGEST_METADATA, metadata_size};
@@ -120,7 +121,7 @@ fn event_type(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<Eve
         Subcommand::Run => (EventType::Deployment, "run"),
         Subcommand::None | Subcommand::Check { .. } | Subcommand::Finish | Subcommand::Flush | Subcommand::Version => {
             let default = EventType::Deployment.word();
-            let kind = resolver.with_default("event_type", default, "deployment or build", EventType::parse);
+            let kind = resolver.with_default("event_type", default, &Argument::allowed(EVENT_TYPE), EventType::parse);
             return kind.map(|kind| kind.value);
         }
     };

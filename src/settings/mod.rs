@@ -14,7 +14,7 @@ mod spool;
 pub mod table;
 mod wait;
 
-pub use command_line::{CommandLine, EarlyExit, Subcommand, parse};
+pub use command_line::{COMMANDS, Command, CommandLine, EarlyExit, GROUPS, Subcommand, parse};
 pub use error::SettingError;
 pub use resolver::ResolvedSetting;
 pub use run::{RunCommand, RunPlan};
@@ -228,7 +228,7 @@ fn action_of_settings(resolver: &mut Resolver<'_>) -> Option<Action> {
         "check" => Some(Action::Check { online: false }),
         _ => None,
     };
-    let action = resolver.with_default("command", "track", "track, finish, flush or check", parse)?;
+    let action = resolver.with_default("command", "track", &table::Argument::allowed(table::COMMAND), parse)?;
     let script = resolver.pick(&["run"]).filter(|script| script.value.raw() != "none");
     match (action.value, script) {
         (Action::Report { .. }, Some(_)) => Some(Action::Run),

@@ -197,7 +197,7 @@ fn is_service_variable(name: &str) -> bool {
 }
 
 /// The distance of the setting `known` from `name`: whether it has the same word, or one that begins with it, then by letters.
-fn distance(known: &str, name: &str) -> (bool, usize) {
+pub(super) fn distance(known: &str, name: &str) -> (bool, usize) {
     let has_word = known.split('_').any(|word| word == name) || known.starts_with(name);
     (!has_word, strsim::damerau_levenshtein(known, name))
 }

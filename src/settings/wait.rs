@@ -3,6 +3,7 @@
 //! Owns: how `on_block` sets the others, and the job's own limit.
 
 use super::resolver::Resolver;
+use super::table::{Argument, ON_BLOCK};
 use crate::ci::Context;
 use crate::model::policy::{OnBlock, WaitPolicy};
 use crate::model::time::{DURATION_FORMS, Moment, parse_duration};
@@ -14,18 +15,19 @@ use tokio::time::Instant;
 const MARGIN: Duration = Duration::from_secs(15);
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>, context: &Context, now: Timestamp) -> Option<WaitPolicy> {
+    let allowed = Argument::allowed(ON_BLOCK);
     // `on_block` sets these four. A higher source beats a more specific setting of a lower one.
     let on = |resolver: &mut Resolver<'_>, name: &'static str| {
-        let on_block = resolver.one_of(name, &[name, "on_block"], "fail", "fail or wait", parse_on_block);
+        let on_block = resolver.one_of(name, &[name, "on_block"], "fail", &allowed, parse_on_block);
         on_block.map(|on_block| on_block.value)
     };
-    resolver.with_default("on_block", "fail", "fail or wait", parse_on_block);
+    resolver.with_default("on_block", "fail", &allowed, parse_on_block);
     let on_conflict = on(resolver, "on_conflict");
     let on_window = on(resolver, "on_window");
     let on_approval = on(resolver, "on_approval");
     let on_soak = on(resolver, "on_soak");
     // Waiting seldom lifts these, so `on_block` does not set it.
-    let on_flow = resolver.with_default("on_flow", "fail", "fail or wait", parse_on_block).map(|on_flow| on_flow.value);
+    let on_flow = resolver.with_default("on_flow", "fail", &allowed, parse_on_block).map(|on_flow| on_flow.value);
     let timeout = resolver.positive_duration("wait_timeout", "30m");
     let poll_interval = resolver.positive_duration("poll_interval", "30s");
     let recheck_interval = resolver.with_default("recheck_interval", "10m", DURATION_FORMS, parse_duration);
@@ -69,6 +71,13 @@ fn job_left(context: &Context, now: Timestamp) -> Option<(Duration, String)> {
 mod tests {
     use super::*;
     use crate::ci::Detected;
+
+    #[test]
+    fn every_word_in_the_table_is_valid() {
+        for word in ON_BLOCK {
+            assert!(parse_on_block(word).is_some(), "{word}");
+        }
+    }
 
     #[test]
     fn time_left_of_a_job_is_known_until_it_is_over() {

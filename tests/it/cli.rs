@@ -24,7 +24,7 @@ fn wrong_usage_exits_1_with_a_hint() {
         (&["track", "build", "extra"], "extra"),
         (&["track", "build", "--environment"], "--environment"),
         (&["--config", "x.yaml", "track", "build"], "VERSIONER_API_KEY"),
-        (&["track"], "deployment"),
+        (&["track"], "'versioner track' needs a further word"),
     ] {
         let run = Versioner::bare().args(args).run();
         assert_eq!(run.code, 1, "{args:?}: {}", run.all());
@@ -74,4 +74,12 @@ fn json_flag_leaves_only_json_on_stdout() {
     assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
     assert_eq!(run.json()["http_status"], 201);
     assert!(run.stderr.contains("POST"), "{}", run.stderr);
+}
+
+#[test]
+fn incomplete_command_prints_its_help_and_exits_1() {
+    let run = Versioner::bare().args(["track"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert!(run.stderr.contains("Usage: versioner track COMMAND"), "{}", run.stderr);
+    assert!(run.stderr.contains("\n  deployment  "), "{}", run.stderr);
 }
