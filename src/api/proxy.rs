@@ -19,6 +19,8 @@ use url::{ProxyUrl, shown_scheme};
 pub(super) struct Proxy {
     /// For reqwest; with credentials.
     pub(super) reqwest: reqwest::Proxy,
+    /// Whether the connection to it is encrypted.
+    pub(super) uses_tls: bool,
     /// For people; without credentials.
     pub(super) name: Foreign,
 }
@@ -52,7 +54,7 @@ pub(super) fn detect(env: &Env, api: &Url) -> Result<Option<Proxy>, ClientError>
     if let Some(authorization) = url.authorization() {
         reqwest = reqwest.custom_http_auth(authorization);
     }
-    Ok(Some(Proxy { reqwest, name: address.into() }))
+    Ok(Some(Proxy { reqwest, uses_tls: address.starts_with("https:"), name: address.into() }))
 }
 
 /// Whether `NO_PROXY` excludes `api`.

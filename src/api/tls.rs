@@ -51,6 +51,19 @@ pub(super) fn config(
     Ok(config)
 }
 
+/// A configuration for a client that makes no TLS connection. If it did, no server would be trusted.
+///
+/// # Errors
+/// Never, as the protocol versions are valid.
+pub(super) fn trust_nothing() -> Result<ClientConfig, ClientError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(tls_error)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(config)
+}
+
 /// The roots to try first, and the certificates of servers that are trusted without an issuer.
 fn first_roots(
     ca_bundle: Option<&Sourced<PathBuf>>,

@@ -7,6 +7,7 @@ use super::remote::is_commit_id;
 use super::{Detected, remote};
 use crate::env::Env;
 use crate::files::read_limited;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// No valid repository has a larger file among those that are read here.
@@ -72,7 +73,7 @@ impl Head {
 /// The git directory of `directory`, if it is the top of a checkout.
 fn git_dir(directory: &Path) -> Option<PathBuf> {
     let dot_git = directory.join(".git");
-    if dot_git.is_dir() {
+    if fs::metadata(&dot_git).ok()?.is_dir() {
         return Some(dot_git);
     }
     let pointer = read(&dot_git)?;

@@ -6,6 +6,10 @@
 use super::surface::Surface;
 use super::{Context, STOP_TIMEOUT, System};
 use crate::env::Env;
+#[cfg(target_os = "linux")]
+use crate::files::read_kernel_file;
+#[cfg(target_os = "linux")]
+use std::path::Path;
 
 /// Outside every known CI system.
 pub(super) const SYSTEM: System = System {
@@ -39,7 +43,7 @@ fn session(_: &Env) -> Option<String> {
 #[cfg(target_os = "linux")]
 fn session_of(process: Option<nix::unistd::Pid>) -> Option<String> {
     let session = nix::unistd::getsid(process).ok()?;
-    let stat = std::fs::read_to_string(format!("/proc/{session}/stat")).ok()?;
+    let stat = read_kernel_file(Path::new(&format!("/proc/{session}/stat")))?;
     // The second field, the name, is in parentheses and may hold anything. Of all fields, the 22nd is the start (proc(5)).
     let start = stat.rsplit(')').next()?.split_whitespace().nth(22 - 3)?;
     Some(format!("session {session} {start}"))

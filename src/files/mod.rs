@@ -11,6 +11,8 @@ mod signed;
 pub use append::append;
 pub use directory::Durability;
 pub use error::{FileError, UnusableRecord};
+#[cfg(unix)]
+pub use read::read_kernel_file;
 pub use read::read_limited;
 pub use signed::Signer;
 

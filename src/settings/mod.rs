@@ -96,7 +96,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Resolved {
     pub plan: Plan,
-    /// Every setting, for `check`.
+    /// Every setting, if the plan is to show them.
     pub settings: Vec<ResolvedSetting>,
     pub errors: Vec<SettingError>,
     pub warnings: Vec<String>,
@@ -135,6 +135,7 @@ pub fn resolve(
     resolver.warnings.extend(sources::without_effect(line, env));
     let action = action(&mut resolver, line.subcommand);
     let is_check = matches!(action, Some(Action::Check { .. }));
+    resolver.records = is_check;
     let key = api::api_key(&mut resolver, !is_check);
     if let Some(key) = &key {
         resolver.redactor.add(key.value.expose());

@@ -25,13 +25,15 @@ pub(super) struct Resolver<'a> {
     /// Redacts keys in quoted values before they are truncated: half a key is a secret as well.
     pub(super) redactor: Redactor,
     pub(super) resolved: Vec<ResolvedSetting>,
+    /// Whether to record resolved settings. Only `check` shows them, and cleaning all values is 15 % of a call.
+    pub(super) records: bool,
     pub(super) errors: Vec<SettingError>,
     pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(sources: &'a Sources, redactor: Redactor) -> Self {
-        Self { sources, redactor, resolved: Vec::new(), errors: Vec::new(), warnings: Vec::new() }
+        Self { sources, redactor, resolved: Vec::new(), records: true, errors: Vec::new(), warnings: Vec::new() }
     }
 
     /// The value of the highest source that has any of `names`. One that cannot be used is an error and counts as missing.
@@ -151,6 +153,9 @@ impl<'a> Resolver<'a> {
 
     /// Records a resolved setting, for `check`.
     pub(super) fn note(&mut self, name: &'static str, value: Option<(Foreign, Source)>) {
+        if !self.records {
+            return;
+        }
         let setting = match value {
             Some((value, source)) => ResolvedSetting { name, value: Some(clean_url(value.raw()).into()), source },
             None => ResolvedSetting { name, value: None, source: Source::Default },

@@ -21,6 +21,10 @@ impl Foreign {
     #[must_use]
     pub fn new(raw: impl Into<String>) -> Self {
         let raw = raw.into();
+        // Most values are plain words, and stay as they are.
+        if raw.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+            return Self { raw, clean: None };
+        }
         let clean = Some(sanitize(&raw)).filter(|clean| *clean != raw).map(String::into_boxed_str);
         Self { raw, clean }
     }

@@ -38,7 +38,11 @@ impl Redactor {
     /// escaped for JSON or HTML, in any mixture.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let mut text = self.digits.iter().fold(text.to_owned(), |text, digits| text.replace(digits.as_str(), MASK));
+        let mut text = text.to_owned();
+        // Most lines have no run of digits that is long enough to search.
+        if self.digits.last().is_some_and(|shortest| longest_base64(&text) >= shortest.len()) {
+            text = self.digits.iter().fold(text, |text, digits| text.replace(digits.as_str(), MASK));
+        }
         for key in &self.keys {
             text = redact_key(&text, key);
         }
@@ -61,19 +65,22 @@ fn redact_key(text: &str, key: &str) -> String {
     let begins = |c: char| c == letter || matches!(c, '%' | '\\' | '&' | '+') || c.to_ascii_lowercase() == hex;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let found = begins(first).then(|| after_escaped(rest, key).or_else(|| after_hex(rest, key)));
-        match found.flatten() {
+    while let Some(at) = rest.find(begins) {
+        let (before, candidate) = rest.split_at(at);
+        out.push_str(before);
+        match after_escaped(candidate, key).or_else(|| after_hex(candidate, key)) {
             Some(after) => {
                 out.push_str(MASK);
                 rest = after;
             }
             None => {
-                out.push(first);
-                rest = &rest[first.len_utf8()..];
+                let next = candidate.chars().next().map_or(0, char::len_utf8);
+                out.push_str(&candidate[..next]);
+                rest = &candidate[next..];
             }
         }
     }
+    out.push_str(rest);
     out
 }
 
@@ -140,6 +147,12 @@ fn after_digits(text: &str, count: usize, value: u32) -> Option<&str> {
     let digits = text.get(..count)?;
     (digits.bytes().all(|b| b.is_ascii_hexdigit()) && u32::from_str_radix(digits, 16) == Ok(value))
         .then(|| &text[count..])
+}
+
+/// The length of the longest run of base64 digits of either alphabet.
+fn longest_base64(text: &str) -> usize {
+    let is_digit = |b: &u8| b.is_ascii_alphanumeric() || b"+/-_".contains(b);
+    text.as_bytes().split(|b| !is_digit(b)).map(<[u8]>::len).max().unwrap_or_default()
 }
 
 /// The base64 digits that depend on `raw` alone when `shift` bytes precede it in its group of three: they appear whatever

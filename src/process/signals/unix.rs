@@ -1,7 +1,7 @@
 //! Signals on Unix, and on Linux the death of our parent.
 
 use super::Signal;
-use super::mask::{Blocked, Field};
+use super::mask::{Blocked, Inherited};
 use rustix::process::{Pid, Signal as Number, getppid};
 use std::task::{Context, Poll};
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
@@ -23,25 +23,27 @@ struct Parent {
 
 /// Handles two signals whose disposition we can have inherited, and which affect every process of ours:
 ///
-/// - SIGCHLD, if ignored, makes the kernel forget our children before we can read how they ended. With a handler it keeps
+/// - SIGCHLD, if it is ignored, makes the kernel forget our children before we can read how they ended. With a handler it keeps
 ///   them, and the children start with the default disposition.
 /// - SIGXFSZ kills a process that writes beyond its file size limit. With a handler the write fails instead.
 ///
 /// [`Signals::listen`] calls this. Programs that are started before that need it earlier.
 pub fn install_handlers() {
-    let ignored = Field::Ignored.read();
+    let inherited = Inherited::get();
+    // The handlers stay when the listeners are dropped.
+    if inherited.ignores(Number::CHILD.as_raw() as u8) != Some(false) {
+        let _ = signal(kind(Number::CHILD));
+    }
     // If SIGXFSZ is ignored, writes fail already, and our children should inherit that.
-    let numbers = [Number::CHILD, Number::XFSZ].into_iter();
-    for number in numbers.filter(|number| *number == Number::CHILD || !ignored.contains(number.as_raw() as u8)) {
-        // The handler stays when the listener is dropped.
-        let _ = signal(kind(number));
+    if inherited.ignores(Number::XFSZ.as_raw() as u8) != Some(true) {
+        let _ = signal(kind(Number::XFSZ));
     }
 }
 
 /// Whether our parent blocked the signal. We do not receive it then.
 #[must_use]
 pub fn is_blocked(number: Number) -> bool {
-    Field::Blocked.read().contains(number.as_raw() as u8)
+    Inherited::get().blocks(number.as_raw() as u8)
 }
 
 fn kind(number: Number) -> SignalKind {
@@ -56,9 +58,8 @@ impl Signals {
     #[must_use]
     pub fn listen(signals: impl IntoIterator<Item = &'static Signal>) -> Self {
         install_handlers();
-        let ignored = Field::Ignored.read();
-        let signals: Vec<Signal> =
-            signals.into_iter().copied().filter(|signal| !ignored.contains(signal.number)).collect();
+        let is_ignored = |signal: &Signal| Inherited::get().ignores(signal.number) == Some(true);
+        let signals: Vec<Signal> = signals.into_iter().copied().filter(|signal| !is_ignored(signal)).collect();
         let listen = |listened: &Signal| Some((*listened, signal(SignalKind::from_raw(listened.number.into())).ok()?));
         let listeners = signals.iter().filter_map(listen).collect();
         Self { listeners, blocked: Blocked::among(&signals), parent: None }
