@@ -1,6 +1,7 @@
 //! The program `versioner`: a runtime, and an exit code.
 
 use anyhow::Context as _;
+use std::convert::Infallible;
 use std::process::ExitCode;
 use versioner_action::{Env, execute};
 
@@ -14,22 +15,20 @@ fn main() -> ExitCode {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         fatal(&format!("this is a bug in versioner, at {location}: please report it"));
     }));
-    match run() {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            fatal(&format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let Err(error) = run();
+    fatal(&format!("{error:#}"));
+    ExitCode::FAILURE
 }
 
-/// Returns the exit code.
-fn run() -> anyhow::Result<u8> {
+/// Ends the process with the exit code, unless the runtime cannot be started.
+fn run() -> anyhow::Result<Infallible> {
     let env = Env::of_process();
     let directory = std::env::current_dir().unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the runtime cannot be started (check the limits of this job)")?;
-    Ok(runtime.block_on(execute(std::env::args_os(), &env, &directory)))
+    let code = runtime.block_on(execute(std::env::args_os(), &env, &directory));
+    // Does not drop the runtime: the kernel closes what is open, in 1 system call instead of 10.
+    std::process::exit(code.into())
 }
 
 #[allow(clippy::print_stderr, reason = "the last resort if nothing else can print")]

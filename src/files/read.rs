@@ -13,14 +13,40 @@ pub fn read_limited(path: &Path, largest: u64) -> Option<Vec<u8>> {
     fs::read(path).ok()
 }
 
-/// The text of a file that the kernel makes up, as in `/proc`, in as few reads as possible: it has no size that `fs::read` could
-/// use, which therefore begins with 32 bytes.
+/// The text of a file that the kernel makes up as one record, such as `/proc/self/status`, usually in one read. It has no size
+/// that `fs::read` could use, which therefore begins with 32 bytes.
 #[cfg(unix)]
 pub fn read_kernel_file(path: &Path) -> Option<String> {
-    const USUAL: usize = 4096;
-    const LARGEST: u64 = 1024 * 1024;
     use std::io::Read as _;
-    let mut content = Vec::with_capacity(USUAL);
-    fs::File::open(path).ok()?.take(LARGEST).read_to_end(&mut content).ok()?;
-    Some(String::from_utf8_lossy(&content).into_owned())
+    const LARGEST: usize = 1024 * 1024;
+    let mut file = fs::File::open(path).ok()?;
+    let (mut content, mut length) = (vec![0; 4096], 0);
+    loop {
+        length += file.read(&mut content[length..]).ok()?;
+        // A read that does not fill the buffer was the last one.
+        if length < content.len() || length >= LARGEST {
+            return Some(String::from_utf8_lossy(&content[..length]).into_owned());
+        }
+        content.resize(2 * length, 0);
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_files_are_read_whole() {
+        for path in ["/proc/self/status", "/proc/self/stat"] {
+            let lines = |text: String| text.lines().count();
+            let whole = lines(fs::read_to_string(path).unwrap());
+            assert_eq!(lines(read_kernel_file(Path::new(path)).unwrap()), whole, "{path}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large");
+        fs::write(&path, "x".repeat(100_000)).unwrap();
+        assert_eq!(read_kernel_file(&path).unwrap().len(), 100_000);
+        assert_eq!(read_kernel_file(&dir.path().join("missing")), None);
+    }
 }

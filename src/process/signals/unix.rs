@@ -35,9 +35,13 @@ pub fn install_handlers() {
         let _ = signal(kind(Number::CHILD));
     }
     // If SIGXFSZ is ignored, writes fail already, and our children should inherit that.
-    if inherited.ignores(Number::XFSZ.as_raw() as u8) != Some(true) {
+    if has_file_size_limit() && inherited.ignores(Number::XFSZ.as_raw() as u8) != Some(true) {
         let _ = signal(kind(Number::XFSZ));
     }
+}
+
+fn has_file_size_limit() -> bool {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some()
 }
 
 /// Whether our parent blocked the signal. We do not receive it then.
