@@ -11,7 +11,7 @@ readonly musl=x86_64-unknown-linux-musl
 
 # The target and the flags of `build_static`.
 static_target=${musl}
-static_rustflags=''
+static_rustflags='-C relocation-model=static'
 
 install_toolchain() {
   [[ ${OSTYPE} == linux* && ${HOSTTYPE} == x86_64 ]] || die 'this check runs on Linux on x86-64 only'

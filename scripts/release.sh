@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the files of a release: for each target the binary and its software bill of materials, and SHA-256 checksums.
+# Builds the files of a release: for each target the binary and its software bill of materials, SHA-256 checksums, shell
+# completions and the man page.
 #
 #     scripts/release.sh [--any-rust] DIRECTORY
 #
@@ -40,6 +41,8 @@ main() {
     install -m 755 -- "${build}/${target}/release/versioner" "${out}/versioner-${target}"
     write_sbom "${target}" "${out}/versioner-${target}.cdx.json"
   done
+  # `tests/it/generated.rs` keeps them up to date.
+  install -m 644 -- completions/versioner.* "${out}"
   cd -- "${out}"
   sha256sum -- versioner-* >checksums.txt
   cat -- checksums.txt
@@ -144,7 +147,8 @@ build_all() {
   done
   # Keeps the paths of this machine out of the binary. (\x1f separates flags.)
   local remap="--remap-path-prefix=${cargo_home}=/cargo"$'\x1f'"--remap-path-prefix=${root}=/versioner"
-  settings+=("CARGO_ENCODED_RUSTFLAGS=${remap}")
+  # Fixed addresses, as aarch64 has: relocating the program would be a tenth of the time of a call.
+  settings+=("CARGO_ENCODED_RUSTFLAGS=${remap}"$'\x1f''-Crelocation-model=static')
   local arguments=()
   for target in "${targets[@]}"; do
     arguments+=(--target "${target}")

@@ -20,6 +20,7 @@ mod cli;
 #[cfg(unix)]
 mod crash;
 mod finish;
+mod generated;
 mod github;
 mod hostile;
 mod journal;

@@ -3,6 +3,7 @@
 use super::Signal;
 use super::mask::{Blocked, Inherited};
 use rustix::process::{Pid, Signal as Number, getppid};
+use std::sync::Once;
 use std::task::{Context, Poll};
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
@@ -29,6 +30,11 @@ struct Parent {
 ///
 /// [`Signals::listen`] calls this. Programs that are started before that need it earlier.
 pub fn install_handlers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(install_handlers_once);
+}
+
+fn install_handlers_once() {
     let inherited = Inherited::get();
     // The handlers stay when the listeners are dropped.
     if inherited.ignores(Number::CHILD.as_raw() as u8) != Some(false) {
