@@ -71,6 +71,15 @@ impl Env {
         self.home.as_deref()
     }
 
+    /// `path` with the home directory in place of a leading `~/`, which no shell has expanded in a variable or a file.
+    #[must_use]
+    pub fn expand_home(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("~/"), self.home()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(path),
+        }
+    }
+
     /// The names of the variables that no other process gets: inputs, the API key, and the script to wrap. A wrapped script that
     /// calls this program would otherwise run itself again.
     pub fn private(&self) -> impl Iterator<Item = &OsStr> {

@@ -70,6 +70,9 @@ pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, direct
     if matches!(resolved.plan, Plan::Run(..)) {
         console.leave_stdout();
     }
+    if let Some(note) = &resolved.note {
+        console.line(note);
+    }
     for warning in &resolved.warnings {
         console.warn(warning);
     }

@@ -7,14 +7,16 @@ mod directory;
 mod error;
 mod read;
 mod signed;
+mod trusted;
 
 pub use append::append;
 pub use directory::Durability;
 pub use error::{FileError, UnusableRecord};
 #[cfg(unix)]
 pub use read::read_kernel_file;
-pub use read::read_limited;
+pub use read::{read_limited, read_named};
 pub use signed::Signer;
+pub use trusted::{Untrusted, is_readable_by_others, read_trusted};
 
 #[cfg(test)]
 mod tests;

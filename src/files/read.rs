@@ -1,7 +1,11 @@
 //! Reading files that others wrote.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// The content of the file at `path`. `None` if it cannot be read, is larger than `largest` bytes or is not a regular file:
 /// reading anything else, such as a pipe without a writer, could block forever.
@@ -17,9 +21,8 @@ pub fn read_limited(path: &Path, largest: u64) -> Option<Vec<u8>> {
 /// that `fs::read` could use, which therefore begins with 32 bytes.
 #[cfg(unix)]
 pub fn read_kernel_file(path: &Path) -> Option<String> {
-    use std::io::Read as _;
     const LARGEST: usize = 1024 * 1024;
-    let mut file = fs::File::open(path).ok()?;
+    let mut file = File::open(path).ok()?;
     let (mut content, mut length) = (vec![0; 4096], 0);
     loop {
         length += file.read(&mut content[length..]).ok()?;
@@ -31,11 +34,63 @@ pub fn read_kernel_file(path: &Path) -> Option<String> {
     }
 }
 
-#[cfg(test)]
-#[cfg(target_os = "linux")]
+/// The content of a file that the user named, of any kind. What is not a regular file must end within `timeout`: a pipe may
+/// have a writer that never writes.
+///
+/// # Errors
+/// If it cannot be read, is larger than `largest` bytes, or takes too long.
+pub fn read_named(path: &Path, largest: u64, timeout: Duration) -> io::Result<Vec<u8>> {
+    if fs::metadata(path)?.is_file() {
+        return read_at_most(path, largest);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let path = path.to_owned();
+    // The thread ends with the process if the file does not end.
+    thread::Builder::new().spawn(move || sender.send(read_at_most(&path, largest)))?;
+    receiver.recv_timeout(timeout).map_err(|_| {
+        io::Error::new(io::ErrorKind::TimedOut, format!("it did not end within {} seconds", timeout.as_secs()))
+    })?
+}
+
+fn read_at_most(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > largest {
+        true => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {} KiB", largest.div_ceil(1024)),
+        )),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::process::Command;
 
+    #[test]
+    fn pipe_without_a_writer_ends_with_the_time_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = read_named(&pipe, 10, Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn size_is_limited_for_every_kind_of_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "0123456789").unwrap();
+        assert_eq!(read_named(&file, 10, Duration::ZERO).unwrap(), b"0123456789");
+        for path in [file.as_path(), Path::new("/dev/zero")] {
+            let error = read_named(path, 9, Duration::from_secs(60)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "{}", path.display());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
     #[test]
     fn kernel_files_are_read_whole() {
         for path in ["/proc/self/status", "/proc/self/stat"] {

@@ -4,38 +4,30 @@ use super::error::{KeyProblem, MISSING_KEY, SettingError};
 use super::resolver::Resolver;
 use super::sources::RawValue;
 use super::table::DEFAULT_API_URL;
-use crate::api::config::is_readable_file;
 use crate::api::{ApiConfig, is_loopback};
+use crate::files::read_named;
 use crate::model::api_key::ApiKey;
 use crate::model::source::{Source, Sourced};
 use crate::text::Foreign;
 use reqwest::Url;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::time::Duration;
-use std::{fs, thread};
 
 const URLS: &str = "an address such as https://api.versioner.io, without user, password, query or fragment";
 
 /// The API's configuration and the console's address.
 pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>) -> (Option<ApiConfig>, Option<Url>) {
-    let url = resolver.with_default("api_url", DEFAULT_API_URL, URLS, base_url);
-    let allow_http = resolver.switch("allow_http", false);
-    if let Some(url) = &url
-        && url.value.scheme() == "http"
-        && !allow_http
-        && !is_loopback(&url.value)
-    {
-        let error = SettingError::InsecureUrl { set_by: url.source.clone(), url: url.value.as_str().into() };
-        resolver.errors.push(error);
-    }
+    let key_source = key.as_ref().map(|key| key.source.clone());
+    let url = api_url(resolver, key_source.as_ref());
     let ui_url = ui_url(resolver, url.as_ref());
     let request_timeout = resolver.positive_duration("request_timeout", "30s");
     let retries = resolver.with_default("retries", "3", "a whole number from 0 to 100", |text| {
         text.parse().ok().filter(|retries| (0..=100).contains(retries))
     });
     let ca_bundle = resolver.optional("ca_bundle", &["ca_bundle"], None, "a path", |path| Some(PathBuf::from(path)));
+    if let Some(ca_bundle) = &ca_bundle {
+        check_trust(resolver, "ca_bundle", &ca_bundle.source, key_source.as_ref());
+    }
     let ca_only = resolver.switch("ca_only", false);
     if ca_only
         && ca_bundle.is_none()
@@ -48,6 +40,34 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, key: Option<Sourced<ApiKey>>)
         Some(ApiConfig { url: url?, key, request_timeout, retries, ca_bundle, ca_only })
     };
     (config(), ui_url)
+}
+
+/// The API's address, if the key may be sent there.
+fn api_url(resolver: &mut Resolver<'_>, key: Option<&Source>) -> Option<Sourced<Url>> {
+    let url = resolver.with_default("api_url", DEFAULT_API_URL, URLS, base_url);
+    let allow_http = resolver.sourced_switch("allow_http", false);
+    let url = url?;
+    if url.value.as_str().trim_end_matches('/') != DEFAULT_API_URL {
+        check_trust(resolver, "api_url", &url.source, key);
+    }
+    if url.value.scheme() == "http" && !is_loopback(&url.value) {
+        match allow_http.filter(|allow_http| allow_http.value) {
+            Some(allow_http) => check_trust(resolver, "allow_http", &allow_http.source, key),
+            None => resolver
+                .errors
+                .push(SettingError::InsecureUrl { set_by: url.source.clone(), url: url.value.as_str().into() }),
+        }
+    }
+    Some(url)
+}
+
+/// Adds an error if the setting `name` decides where or how a key is sent, and comes from a file that nobody named, but the
+/// key does not.
+fn check_trust(resolver: &mut Resolver<'_>, name: &'static str, set_by: &Source, key: Option<&Source>) {
+    let is_implicit = |source: &Source| matches!(source, Source::ConfigFile(line) if !line.named);
+    if let Some(key) = key.filter(|key| is_implicit(set_by) && !is_implicit(key)) {
+        resolver.errors.push(SettingError::ImplicitTrust { name, set_by: set_by.clone(), key: key.clone() });
+    }
 }
 
 /// The console's address: as set, else derived from the API's.
@@ -122,29 +142,13 @@ fn read_key_file(raw: &RawValue) -> Result<ApiKey, KeyProblem> {
     if path.raw().starts_with("sk_") {
         return Err(KeyProblem::IsAKey);
     }
-    if !is_readable_file(Path::new(path.raw())) {
-        return Err(KeyProblem::NoFile(path.clone()));
-    }
-    let text = read_with_limits(Path::new(path.raw()))
-        .map_err(|error| KeyProblem::Unreadable { path: path.clone(), error: Foreign::new(error.to_string()) })?;
-    ApiKey::parse(&text).map_err(|error| KeyProblem::Content { path: path.clone(), error })
-}
-
-/// Reads a file with a limit in size, and in time unless it is a regular one: a pipe may have a writer that never writes.
-fn read_with_limits(path: &Path) -> io::Result<String> {
-    let read = |path: &Path| {
-        let mut text = String::new();
-        fs::File::open(path)?.take(LARGEST_KEY_FILE).read_to_string(&mut text).map(|_| text)
+    let unreadable = |error: &dyn std::fmt::Display| KeyProblem::Unreadable {
+        path: path.clone(),
+        error: Foreign::new(error.to_string()),
     };
-    if fs::metadata(path)?.is_file() {
-        return read(path);
-    }
-    let (sender, receiver) = mpsc::channel();
-    let path = path.to_owned();
-    // The thread ends with the process if nothing can be read.
-    thread::Builder::new().spawn(move || sender.send(read(&path)))?;
-    let timeout = |_| io::Error::new(io::ErrorKind::TimedOut, format!("nothing could be read within {KEY_TIMEOUT:?}"));
-    receiver.recv_timeout(KEY_TIMEOUT).map_err(timeout)?
+    let bytes = read_named(Path::new(path.raw()), LARGEST_KEY_FILE, KEY_TIMEOUT).map_err(|error| unreadable(&error))?;
+    let text = str::from_utf8(&bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
+    ApiKey::parse(text).map_err(|error| KeyProblem::Content { path: path.clone(), error })
 }
 
 /// Parses a base address: http or https, a host, no credentials, query or fragment. Removes trailing slashes.

@@ -1,5 +1,6 @@
 //! Invalid settings. Each message names the setting, its source, the value (never a secret's) and what is allowed.
 
+use super::config_file::ConfigProblem;
 use super::table::Setting;
 use crate::api::ClientError;
 use crate::model::api_key::ApiKeyError;
@@ -20,9 +21,12 @@ pub enum SettingError {
         value: Foreign,
         allowed: String,
     },
-    /// A setting's variable is not text.
-    #[error("{name} (from {variable}) contains bytes that are not UTF-8. Allowed: text in UTF-8.")]
-    NotUtf8 { name: &'static str, variable: Foreign },
+    /// A setting's variable, or its line of the configuration file, is not text.
+    #[error("{name} (from {set_by}) contains bytes that are not UTF-8. Allowed: text in UTF-8.")]
+    NotUtf8 { name: &'static str, set_by: Source },
+    /// The configuration file cannot be used.
+    #[error("The configuration file {path}{set_by} {problem}.")]
+    Config { path: Foreign, set_by: String, problem: ConfigProblem },
     /// An input is empty that `action.yml` gives a default.
     #[error(
         "{name} (from {variable}) is empty. Its expression has no value, such as an output of a step that did not run or has \
@@ -50,6 +54,13 @@ pub enum SettingError {
          if everyone on that network may see the key."
     )]
     InsecureUrl { set_by: Source, url: Foreign },
+    /// The key would be sent on the word of a file that was not named.
+    #[error(
+        "{name} (from {set_by}) cannot be used with the API key from {key}, because nothing names that file: a program that ran \
+         earlier could have written it to receive the key. Set {name} where the key is set, or name the file with --config or \
+         VERSIONER_CONFIG."
+    )]
+    ImplicitTrust { name: &'static str, set_by: Source, key: Source },
     /// There is nothing to trust.
     #[error(
         "ca_only (from {0}) is true, but ca_bundle is not set, and no server would be trusted. Set ca_bundle to a PEM file of \
@@ -91,6 +102,14 @@ pub enum SettingError {
     Client(#[from] ClientError),
 }
 
+impl SettingError {
+    /// Whether a setting is missing, and not wrong.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::MissingKey | Self::NoStatus)
+    }
+}
+
 /// Why a key, or the file that should contain it, is invalid.
 #[derive(Debug, Error)]
 pub enum KeyProblem {
@@ -99,8 +118,6 @@ pub enum KeyProblem {
     /// The name of the file is a key.
     #[error("looks like a key itself: use api_key for it, or the path of a file that contains it")]
     IsAKey,
-    #[error("names {0}, which is not a readable file")]
-    NoFile(Foreign),
     #[error("names the file {path}, which cannot be read: {error}")]
     Unreadable { path: Foreign, error: Foreign },
     #[error("names the file {path}, whose content {error}")]

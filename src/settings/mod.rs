@@ -5,8 +5,10 @@
 
 mod api;
 mod command_line;
+mod config_file;
 mod error;
 mod event;
+mod flat_yaml;
 mod resolver;
 mod run;
 mod sources;
@@ -28,6 +30,7 @@ use crate::model::policy::{ErrorPolicy, WaitPolicy};
 use crate::model::source::Sourced;
 use crate::model::status::Status;
 use crate::text::Redactor;
+use config_file::ConfigFile;
 use jiff::Timestamp;
 use reqwest::Url;
 use resolver::Resolver;
@@ -100,6 +103,8 @@ pub struct Resolved {
     pub settings: Vec<ResolvedSetting>,
     pub errors: Vec<SettingError>,
     pub warnings: Vec<String>,
+    /// A line for the log.
+    pub note: Option<String>,
     /// Redacts the API key, and invalid values that were given as one.
     pub redactor: Redactor,
     /// Whether to print more.
@@ -130,9 +135,12 @@ pub fn resolve(
 ) -> Resolved {
     let input = matches!(line.subcommand, Subcommand::None | Subcommand::Check { .. });
     let inputs = Inputs { input, plugin: input && system.has_plugins() };
-    let sources = Sources::new(line, env, inputs);
+    let file = ConfigFile::load(line, env, system);
+    let sources = Sources::new(line, env, inputs, &file);
     let mut resolver = Resolver::new(&sources, redactor);
-    resolver.warnings.extend(sources::without_effect(line, env));
+    file.secrets().for_each(|secret| resolver.redactor.add(secret));
+    resolver.note("config", file.shown());
+    resolver.warnings.extend(sources::without_effect(line, env, &file));
     let action = action(&mut resolver, line.subcommand);
     let is_check = matches!(action, Some(Action::Check { .. }));
     resolver.records = is_check;
@@ -163,7 +171,13 @@ pub fn resolve(
     let verbose = resolver.switch("verbose", false);
     let debug = resolver.switch("debug", env.get("RUNNER_DEBUG") == Some("1") || env.is_true("CI_DEBUG_TRACE"));
 
-    let Resolver { resolved, errors: problems, warnings, redactor, .. } = resolver;
+    let Resolver { resolved, errors: mut problems, mut warnings, redactor, .. } = resolver;
+    warnings.extend(file.warnings);
+    if let Some(error) = file.error {
+        // What is missing may be in that file.
+        problems.retain(|problem| !problem.is_missing());
+        problems.insert(0, error);
+    }
     let valid = problems.is_empty();
     let plan = match action {
         Some(Action::Check { online }) => Plan::Check(CheckPlan { event: event.filter(|_| valid), api, online }),
@@ -177,7 +191,7 @@ pub fn resolve(
         }
         Some(_) | None => Plan::Invalid,
     };
-    Resolved { plan, settings: resolved, errors: problems, warnings, redactor, verbose, debug }
+    Resolved { plan, settings: resolved, errors: problems, warnings, note: file.note, redactor, verbose, debug }
 }
 
 /// The plan for `action`. `None` only if a part is missing, which is an error that has been noted.

@@ -136,8 +136,12 @@ impl<'a> Resolver<'a> {
 
     /// A boolean.
     pub(super) fn switch(&mut self, name: &'static str, default: bool) -> bool {
+        self.sourced_switch(name, default).map_or(default, |switch| switch.value)
+    }
+
+    /// A boolean with its source.
+    pub(super) fn sourced_switch(&mut self, name: &'static str, default: bool) -> Option<Sourced<bool>> {
         self.with_default(name, if default { "true" } else { "false" }, BOOLEANS, parse_bool)
-            .map_or(default, |switch| switch.value)
     }
 
     /// Adds the error of an invalid value.

@@ -1,8 +1,10 @@
-//! The sources of settings: flags, `INPUT_…` / `PLUGIN_…` and `VERSIONER_…` variables, in this order of precedence.
+//! The sources of settings: flags, `INPUT_…` / `PLUGIN_…` and `VERSIONER_…` variables, and the configuration file, in this
+//! order of precedence.
 //!
 //! Owns: names, aliases, `auto`, and unknown variables. Does not own: parsing values (`resolver`).
 
 use super::command_line::CommandLine;
+use super::config_file::ConfigFile;
 use super::error::SettingError;
 use super::table::{self, DEPRECATED, OTHER_VARIABLES, SETTINGS, Setting};
 use crate::env::Env;
@@ -21,8 +23,8 @@ pub struct RawValue {
 #[derive(Clone, Debug)]
 enum Entry {
     Value(RawValue),
-    /// A variable that is not UTF-8.
-    NotUtf8(Foreign),
+    /// A variable, or a line of the configuration file, that is not UTF-8.
+    NotUtf8(Source),
     /// An empty input whose expression must give something.
     Empty(&'static str),
 }
@@ -35,7 +37,7 @@ impl Entry {
     fn value(&self, name: &'static str) -> Result<RawValue, SettingError> {
         match self {
             Self::Value(raw) => Ok(raw.clone()),
-            Self::NotUtf8(variable) => Err(SettingError::NotUtf8 { name, variable: variable.clone() }),
+            Self::NotUtf8(set_by) => Err(SettingError::NotUtf8 { name, set_by: set_by.clone() }),
             Self::Empty(variable) => Err(SettingError::EmptyInput { name, variable }),
         }
     }
@@ -64,9 +66,9 @@ pub struct Inputs {
 }
 
 impl Sources {
-    /// Collects the entries of `line` and `env`.
+    /// Collects the entries of `line`, `env` and `file`.
     #[must_use]
-    pub fn new(line: &CommandLine, env: &Env, inputs: Inputs) -> Self {
+    pub fn new(line: &CommandLine, env: &Env, inputs: Inputs, file: &ConfigFile) -> Self {
         let flags = line
             .flags
             .iter()
@@ -77,7 +79,7 @@ impl Sources {
             input.extend(variables(env, INPUT));
             input.extend(empty_inputs(env));
         }
-        Self { layers: vec![flags, input, variables(env, OWN)] }
+        Self { layers: vec![flags, input, variables(env, OWN), file_entries(file)] }
     }
 
     /// The value of the highest source that has any of `names`. Within one source, earlier names beat later ones.
@@ -140,9 +142,21 @@ fn variables(env: &Env, prefix: &str) -> Layer {
     let mut layer: Layer = text.collect();
     layer.extend(env.unreadable().filter_map(|variable| {
         let name = normalize(variable.strip_prefix(prefix)?).to_lowercase();
-        table::find(&name).map(|_| (name, Entry::NotUtf8(variable.into())))
+        table::find(&name).map(|_| (name, Entry::NotUtf8(Source::Variable(Foreign::new(variable).to_string()))))
     }));
     layer
+}
+
+/// The lines of the configuration file.
+fn file_entries(file: &ConfigFile) -> Layer {
+    let entries = file.pairs.iter().filter_map(|pair| {
+        let (value, source) = (pair.value.as_deref()?, file.source(pair.line));
+        match file.is_lossy && value.contains(char::REPLACEMENT_CHARACTER) {
+            true => Some((pair.name.clone(), Entry::NotUtf8(source))),
+            false => Some((pair.name.clone(), entry(value, source)?)),
+        }
+    });
+    entries.collect()
 }
 
 /// The inputs to which `action.yml` gives a default, if they are empty.
@@ -153,37 +167,34 @@ fn empty_inputs(env: &Env) -> impl Iterator<Item = (String, Entry)> {
         .map(|(name, variable)| (name.to_owned(), Entry::Empty(variable)))
 }
 
-/// Warnings about flags and `VERSIONER_…` variables that have no effect.
+/// Warnings about flags, `VERSIONER_…` variables and lines of the configuration file that have no effect.
 #[must_use]
-pub fn without_effect(line: &CommandLine, env: &Env) -> Vec<String> {
-    let mut warnings: Vec<String> = line
-        .deprecated
-        .iter()
-        .flat_map(|name| DEPRECATED.iter().filter(move |(deprecated, _)| deprecated == name))
-        .map(|(name, why)| format!("{} has no effect: {why}.", Setting::flag(name)))
-        .collect();
-    for (variable, name) in env.iter().filter_map(|(name, _)| Some((name, name.strip_prefix(OWN)?))) {
-        let name = normalize(name).to_lowercase();
-        if table::find(&name).is_some() || OTHER_VARIABLES.contains(&name.as_str()) || is_service_variable(&name) {
-            continue;
-        }
-        let variable = Foreign::new(variable);
-        if let Some((_, why)) = DEPRECATED.iter().find(|(deprecated, _)| *deprecated == name) {
-            warnings.push(format!("{variable} has no effect: {why}."));
-            continue;
-        }
-        if name == "config" {
-            warnings.push(format!(
-                "{variable} is ignored: configuration files are not supported. Every setting has a variable."
-            ));
-            continue;
-        }
-        let nearest =
-            SETTINGS.iter().flat_map(Setting::names).min_by_key(|known| distance(known, &name)).unwrap_or_default();
-        warnings
-            .push(format!("{variable} is not a setting and is ignored: did you mean {OWN}{}?", nearest.to_uppercase()));
+pub fn without_effect(line: &CommandLine, env: &Env, file: &ConfigFile) -> Vec<String> {
+    let flags = line.deprecated.iter().filter_map(|name| unknown(name, &Setting::flag(name), Setting::flag));
+    let variables = env.iter().filter_map(|(variable, _)| {
+        let name = normalize(variable.strip_prefix(OWN)?).to_lowercase();
+        let known = OTHER_VARIABLES.contains(&name.as_str()) || is_service_variable(&name);
+        let spelled = |name: &str| format!("{OWN}{}", name.to_uppercase());
+        if known { None } else { unknown(&name, &Foreign::new(variable), spelled) }
+    });
+    let lines = file.pairs.iter().filter_map(|pair| {
+        let shown = format!("{} ({})", Foreign::new(&pair.name), file.source(pair.line));
+        unknown(&pair.name, &shown, str::to_owned)
+    });
+    flags.chain(variables).chain(lines).collect()
+}
+
+/// The warning about `name`, shown as `shown`, unless it is a setting's. `spelled` spells a setting's name as its source does.
+fn unknown(name: &str, shown: &dyn std::fmt::Display, spelled: impl Fn(&str) -> String) -> Option<String> {
+    if table::find(name).is_some() {
+        return None;
     }
-    warnings
+    if let Some((_, why)) = DEPRECATED.iter().find(|(deprecated, _)| *deprecated == name) {
+        return Some(format!("{shown} has no effect: {why}."));
+    }
+    let names = SETTINGS.iter().flat_map(Setting::names);
+    let nearest = names.min_by_key(|known| distance(known, name)).unwrap_or_default();
+    Some(format!("{shown} is not a setting and is ignored: did you mean {}?", spelled(nearest)))
 }
 
 /// Whether Kubernetes sets `VERSIONER_{name}` in every pod beside a service called `versioner` or `versioner-…` (Kubernetes
@@ -220,7 +231,8 @@ mod tests {
             "VERSIONER_DEPLOYMENT_STATUS",
         ];
         let env = variables.into_iter().chain(["VERSIONER_PRODUKT", "VERSIONER_SUPPORT"]).map(|name| (name, "x"));
-        let warnings = without_effect(&super::super::parse(["versioner".into()]).unwrap(), &env.collect());
+        let warnings =
+            without_effect(&super::super::parse(["versioner".into()]).unwrap(), &env.collect(), &ConfigFile::default());
         assert_eq!(warnings.len(), 2, "{warnings:?}");
     }
 

@@ -46,11 +46,8 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, env: &Env, system: &System) -
 
 /// `path` as an absolute path: the next step may run in another directory.
 fn absolute(path: &str, env: &Env) -> PathBuf {
-    match (path.strip_prefix("~/"), env.home()) {
-        // No shell has expanded it.
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)),
-    }
+    let path = env.expand_home(path);
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// The default directory, its retention, and where it comes from.

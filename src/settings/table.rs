@@ -63,7 +63,8 @@ impl Argument {
 
 const DURATION: Argument = Argument::Value("DURATION");
 const EMAIL: Argument = Argument::Value("EMAIL");
-const FILE: Argument = Argument::Value("FILE");
+/// The argument of flags that name a file.
+pub const FILE: Argument = Argument::Value("FILE");
 const NAME: Argument = Argument::Value("NAME");
 const TEXT: Argument = Argument::Value("TEXT");
 const TIME: Argument = Argument::Value("TIME");
@@ -270,11 +271,12 @@ pub const SETTINGS: &[Setting] = &[
     switch(Scope::Output, "debug", "false", "print everything: requests, replies, sources of values"),
 ];
 
-/// Variables `VERSIONER_…` that are not settings: those of `entrypoint.sh`, and our own outputs, which a CI system may pass to
+/// Variables `VERSIONER_…` that are not settings: those of `entrypoint.sh`, the one that names the configuration file, and our own outputs, which a CI system may pass to
 /// later jobs as variables.
 pub const OTHER_VARIABLES: &[&str] = &[
     "bin",
     "download_url",
+    "config",
     "outcome",
     "gate",
     "wait_result",

@@ -351,7 +351,7 @@ fn key_from_a_pipe_without_a_writer_times_out() {
     assert_eq!(run(sandbox.key().as_bytes(), true).0, Some(0));
     let (code, stderr) = run(b"", false);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("/dev/stdin") && stderr.contains("within 5s"), "{stderr}");
+    assert!(stderr.contains("/dev/stdin") && stderr.contains("within 5 seconds"), "{stderr}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn wrong_usage_exits_1_with_a_hint() {
         (&["track", "deployment", "--produkt", "x"], "--product"),
         (&["track", "build", "extra"], "extra"),
         (&["track", "build", "--environment"], "--environment"),
-        (&["--config", "x.yaml", "track", "build"], "VERSIONER_API_KEY"),
+        (&["track", "build", "--config"], "--config needs a value: --config <FILE>"),
         (&["track"], "'versioner track' needs a further word"),
     ] {
         let run = Versioner::bare().args(args).run();

@@ -17,6 +17,9 @@ mod bad_input;
 mod cancelled;
 mod check;
 mod cli;
+mod config_file;
+#[cfg(unix)]
+mod config_file_abuse;
 #[cfg(unix)]
 mod crash;
 mod finish;

@@ -56,8 +56,10 @@ impl Versioner {
     pub(crate) fn bare() -> Self {
         let call = Self { dir: tempfile::tempdir().unwrap(), env: BTreeMap::new(), args: Vec::new() };
         // The spool and the journal must not be shared between tests.
-        let state = call.dir.path().join("state").display().to_string();
-        call.env("XDG_STATE_HOME", &state)
+        let path = |name: &str| call.dir.path().join(name).display().to_string();
+        let (state, home) = (path("state"), path("home"));
+        // Neither must the configuration file of the person who runs them be read.
+        call.env("XDG_STATE_HOME", &state).env("HOME", &home)
     }
 
     /// A call outside CI, with the key and address of `sandbox` in `VERSIONER_` variables.

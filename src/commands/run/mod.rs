@@ -273,10 +273,14 @@ impl WrappedRun<'_> {
         let keep = self.plan.keep_api_key;
         let is_key = |name: &OsStr| name == "VERSIONER_API_KEY" || name == "VERSIONER_API_KEY_FILE";
         let removed = self.env.private().filter(|name| !(keep && is_key(name))).collect();
-        // A key from another source reaches the command under the name that its own calls of versioner read.
-        let from_variable =
-            |source: &Source| matches!(source, Source::Variable(name) if name.starts_with("VERSIONER_"));
-        let key = self.session.settings.api.key.as_ref().filter(|key| keep && !from_variable(&key.source));
+        // A key from another source reaches the command under the name that its own calls of versioner read. The file in the
+        // home directory they read themselves.
+        let is_inherited = |source: &Source| match source {
+            Source::Variable(name) => name.starts_with("VERSIONER_"),
+            Source::ConfigFile(line) => !line.named,
+            _ => false,
+        };
+        let key = self.session.settings.api.key.as_ref().filter(|key| keep && !is_inherited(&key.source));
         EnvChanges {
             removed,
             added: key.map(|key| ("VERSIONER_API_KEY", key.value.expose().to_owned())).into_iter().collect(),

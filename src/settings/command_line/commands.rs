@@ -3,7 +3,7 @@
 //! Help, completions and the man page come from it. Does not own: parsing, nor the table of settings.
 
 use super::Subcommand;
-use crate::settings::table::{Argument, SETTINGS, Scope, Setting};
+use crate::settings::table::{Argument, FILE, SETTINGS, Scope, Setting};
 
 /// A command, or a word that needs a further one.
 #[derive(Debug)]
@@ -109,6 +109,14 @@ pub const OWN_FLAGS: &[OwnFlag] = &[
         group: API,
         about: "also request the API's /health endpoint",
         accepted: |subcommand| matches!(subcommand, Some(Subcommand::Check { .. })),
+    },
+    OwnFlag {
+        name: "config",
+        short: None,
+        argument: FILE,
+        group: API,
+        about: "a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]",
+        accepted: |subcommand| subcommand != Some(Subcommand::Version),
     },
     OwnFlag {
         name: "json",

@@ -42,13 +42,6 @@ pub(super) enum UsageError {
          system"
     )]
     JsonUnderRun,
-    /// `--config`.
-    #[error(
-        "--config is not supported: there is no configuration file. Set variables instead, such as VERSIONER_API_KEY, \
-         VERSIONER_API_URL, VERSIONER_PRODUCT and VERSIONER_ENVIRONMENT. Each flag has one: --product-name is \
-         VERSIONER_PRODUCT_NAME"
-    )]
-    Config,
 }
 
 impl UsageError {

@@ -78,7 +78,11 @@ fn flags_of(setting: &Setting) -> String {
 
 fn flags_of_own(flag: &OwnFlag) -> String {
     let short = flag.short.map_or_else(String::new, |short| format!("-{short}, "));
-    format!("{short}--{}", flag.name)
+    let argument = match flag.argument {
+        Argument::Switch => String::new(),
+        argument => format!(" {}", argument.form()),
+    };
+    format!("{short}--{}{argument}", flag.name)
 }
 
 /// Adds a name and its description, which is wrapped.

@@ -12,7 +12,7 @@ mod tests;
 
 pub use commands::{COMMANDS, Command, GROUPS};
 
-use super::table::{Argument, DEPRECATED, Setting, find};
+use super::table::{Argument, DEPRECATED, FILE, Setting, find};
 use error::UsageError;
 use help::help;
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ pub struct CommandLine {
     pub subcommand: Subcommand,
     /// The flags in use and their values, by name, with underscores.
     pub flags: BTreeMap<&'static str, String>,
+    /// The path of the configuration file.
+    pub config: Option<String>,
     /// Whether to print the outputs as JSON on stdout.
     pub json: bool,
     /// Flags in use that have no effect.
@@ -79,6 +81,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Ea
         line: CommandLine {
             subcommand: Subcommand::None,
             flags: BTreeMap::new(),
+            config: None,
             json: false,
             deprecated: Vec::new(),
             words: Vec::new(),
@@ -212,7 +215,10 @@ impl Parser {
                 self.online = true;
                 Ok(())
             }
-            "config" => Err(UsageError::Config.into()),
+            "config" => {
+                self.line.config = Some(self.value(name, FILE)?);
+                Ok(())
+            }
             _ => self.setting(name),
         }
     }

@@ -66,7 +66,7 @@ fn usage_errors_say_what_to_do() {
         ("track build extra", "unexpected argument 'extra'"),
         ("track build --summary false", "--summary=false"),
         ("track build -- extra", "unexpected argument 'extra'"),
-        ("--config x.yaml", "VERSIONER_API_KEY"),
+        ("track build --config", "--config needs a value: --config <FILE>"),
         ("track build --version", "--version needs a value: --version <TEXT>"),
         ("track deployment --environment --status started", "--environment needs a value: --environment <NAME>"),
         ("run deploy.sh", "versioner run -- deploy.sh"),
