@@ -13,6 +13,9 @@ pub enum ApiKeyError {
     /// It has control characters.
     #[error("holds control characters, such as a line break in its middle")]
     ControlCharacters,
+    /// It is a person's token, which cannot report events.
+    #[error("is a personal access token (pat_…), which cannot report events")]
+    PersonalToken,
     /// It is too short.
     #[error("has fewer than {SHORTEST} characters, so it cannot be a key")]
     TooShort,
@@ -32,6 +35,9 @@ impl ApiKey {
         let key = text.trim_start_matches('\u{feff}').trim();
         if key.chars().any(char::is_control) {
             return Err(ApiKeyError::ControlCharacters);
+        }
+        if key.starts_with("pat_") {
+            return Err(ApiKeyError::PersonalToken);
         }
         if key.chars().count() < SHORTEST {
             return Err(ApiKeyError::TooShort);
@@ -79,7 +85,7 @@ mod tests {
     #[test]
     fn errors_contain_no_part_of_the_key() {
         assert_eq!(ApiKey::parse(" \tsk_a_b_cdef\r\n").unwrap().0, "sk_a_b_cdef");
-        for bad in ["short", "", "sk_acme\n_k1_secret", "sk_acme_k1\u{7f}_secret"] {
+        for bad in ["short", "", "sk_acme\n_k1_secret", "sk_acme_k1\u{7f}_secret", "pat_mona_secret"] {
             let error = ApiKey::parse(bad).unwrap_err().to_string();
             assert!(bad.is_empty() || !error.contains(bad), "{error}");
         }

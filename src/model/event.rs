@@ -42,6 +42,17 @@ pub enum Role {
     Other,
 }
 
+/// When an event's end was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndTime {
+    /// When the event is created.
+    Now,
+    /// When the user says.
+    At(Foreign),
+    /// The user does not want it to be sent.
+    NotSent,
+}
+
 /// An event. Parts that are `None` are unknown.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -60,7 +71,7 @@ pub struct Event {
     pub invoke_id: Option<Sourced<Foreign>>,
     pub source_system: Option<Sourced<Foreign>>,
     pub started_at: Option<Sourced<Foreign>>,
-    pub completed_at: Option<Sourced<Foreign>>,
+    pub completed_at: EndTime,
     /// The page of the CI run.
     pub url: Option<Sourced<Foreign>>,
     /// The person who deployed or built.
@@ -110,7 +121,7 @@ impl Event {
             invoke_id: optional("invoke_id"),
             source_system: optional("source_system"),
             started_at: None,
-            completed_at: None,
+            completed_at: EndTime::Now,
             url: optional("deploy_url"),
             by: optional("deployed_by"),
             by_email: optional("deployed_by_email"),

@@ -2,7 +2,7 @@
 //!
 //! Owns: which part of an event becomes which field.
 
-use super::event::{Event, EventType};
+use super::event::{EndTime, Event, EventType};
 use super::source::{Source, Sourced};
 use super::status::Status;
 use super::time::rfc3339;
@@ -74,7 +74,12 @@ impl Payload {
             scm_branch: text(&event.branch),
             build_number: text(&event.build_number),
             invoke_id: text(&event.invoke_id),
-            completed_at: status.is_terminal().then(|| text(&event.completed_at).unwrap_or_else(|| rfc3339(now))),
+            completed_at: match &event.completed_at {
+                _ if !status.is_terminal() => None,
+                EndTime::Now => Some(rfc3339(now)),
+                EndTime::At(time) => Some(time.raw().to_owned()),
+                EndTime::NotSent => None,
+            },
             extra_metadata: event.metadata.clone().unwrap_or_default(),
             ..Self::default()
         };

@@ -110,9 +110,22 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         // More digits than fit are still a number of seconds.
         return Some(text.parse().map_or(LONGEST_DURATION, Duration::from_secs).min(LONGEST_DURATION));
     }
-    let span: Span = text.parse().ok()?;
+    let Ok(span) = text.parse::<Span>() else {
+        return is_out_of_range(text).then_some(LONGEST_DURATION);
+    };
     let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     Some(Duration::try_from(duration).ok()?.min(LONGEST_DURATION))
+}
+
+/// Whether `text` would be a duration if its numbers had fewer digits.
+fn is_out_of_range(text: &str) -> bool {
+    let mut digits = 0;
+    let short = |c: &char| {
+        digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
+        digits <= 4
+    };
+    let shorter: String = text.chars().filter(short).collect();
+    shorter.len() < text.len() && parse_duration(&shorter).is_some()
 }
 
 /// A hundred years. Longer durations are clamped, as their sums would overflow.
@@ -211,10 +224,19 @@ mod tests {
             assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
-        for nonsense in ["", "soon", "-5s", "-5", "1.5", "1y", "1mo", "5 parsecs"] {
+        for nonsense in
+            ["", "soon", "-5s", "-5", "1.5", "1y", "1mo", "5 parsecs", "-99999999999999999999h", "99999999999y"]
+        {
             assert_eq!(parse_duration(nonsense), None, "{nonsense}");
         }
-        for absurd in ["99999999999999999999", "9999999999999", "9999999h"] {
+        for absurd in [
+            "99999999999999999999",
+            "9999999999999",
+            "9999999h",
+            "9999999999999h",
+            "99999999999999999999h5m",
+            "PT99999999999999999999H",
+        ] {
             assert_eq!(parse_duration(absurd), Some(LONGEST_DURATION), "{absurd}");
         }
     }

@@ -7,7 +7,7 @@ use super::error::SettingError;
 use super::resolver::Resolver;
 use super::table::{Argument, EVENT_TYPE};
 use crate::ci::{Context, Detected};
-use crate::model::event::{Event, EventType};
+use crate::model::event::{EndTime, Event, EventType};
 use crate::model::payload::{LARGEST_METADATA, metadata_size};
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
@@ -45,7 +45,10 @@ pub(super) fn resolve(
     let invoke_id = resolver.text("invoke_id", &["invoke_id"], context.invoke_id.as_ref());
     let source_system = resolver.text("source_system", &["source_system"], context.source_system.as_ref());
     let started_at = time(resolver, "started_at", context.started_at.as_ref());
-    let completed_at = time(resolver, "completed_at", None);
+    let completed_at = match resolver.is_none(&["completed_at"]) {
+        true => EndTime::NotSent,
+        false => time(resolver, "completed_at", None).map_or(EndTime::Now, |time| EndTime::At(time.value)),
+    };
     let url = either(resolver, kind, ["deploy_url", "build_url"], context.run_url.as_ref());
     let by = either(resolver, kind, ["deployed_by", "built_by"], context.actor.as_ref());
     let email = ["deployed_by_email", "built_by_email"];
@@ -136,8 +139,10 @@ fn required(
     detected: Option<&Detected>,
     what: &'static str,
 ) -> Option<Sourced<Foreign>> {
+    let known = resolver.errors.len();
     let value = resolver.name(name, names, detected);
-    if value.is_none() {
+    // One that is set and cannot be used is an error already.
+    if value.is_none() && resolver.errors.len() == known {
         resolver.errors.push(SettingError::Missing { name, what });
     }
     value
@@ -188,7 +193,7 @@ fn metadata(resolver: &mut Resolver<'_>, context: &Context) -> Option<Map<String
         Ok(Value::Object(map)) if metadata_size(&map) <= LARGEST_METADATA => Some(map),
         _ => None,
     };
-    let none = matches!(resolver.sources.pick(&names), Ok(Some(raw)) if raw.value.raw() == "none");
+    let none = resolver.is_none(&names);
     let allowed = "a JSON object such as {\"team\": \"payments\"}, at most 100 KB";
     let given = resolver.optional("metadata", &names, None, allowed, object);
     if none {

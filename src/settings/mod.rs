@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use resolver::Resolver;
 use run::RunSettings;
-use sources::{Inputs, Sources};
+use sources::{Inputs, RawValue, Sources};
 use std::path::PathBuf;
 
 /// What to do.
@@ -155,7 +155,9 @@ pub fn resolve(
         Some(Action::Flush) => {}
         Some(Action::Finish) => job_status = event::job_status(&mut resolver, system.job_status(env).as_ref()),
         Some(Action::Report { .. } | Action::Run | Action::Check { .. }) | None => {
-            event = event::resolve(&mut resolver, line.subcommand, action == Some(Action::Run), context);
+            // `check` shows the event of the script to wrap.
+            let under_run = action == Some(Action::Run) || (is_check && script(&mut resolver).is_some());
+            event = event::resolve(&mut resolver, line.subcommand, under_run, context);
         }
     }
     let wait = wait::resolve(&mut resolver, context, now);
@@ -244,13 +246,17 @@ fn action_of_settings(resolver: &mut Resolver<'_>) -> Option<Action> {
         _ => None,
     };
     let action = resolver.with_default("command", "track", &table::Argument::allowed(table::COMMAND), parse)?;
-    let script = resolver.pick(&["run"]).filter(|script| script.value.raw() != "none");
-    match (action.value, script) {
+    match (action.value, script(resolver)) {
         (Action::Report { .. }, Some(_)) => Some(Action::Run),
-        (Action::Finish | Action::Flush, Some(script)) => {
+        (Action::Finish | Action::Flush | Action::Check { .. }, Some(script)) => {
             resolver.errors.push(SettingError::RunAndCommand { run: script.source, command: action.source });
             None
         }
         (action, _) => Some(action),
     }
+}
+
+/// The script to wrap, if there is one.
+fn script(resolver: &mut Resolver<'_>) -> Option<RawValue> {
+    resolver.pick(&["run"]).filter(|script| script.value.raw() != "none")
 }

@@ -39,9 +39,21 @@ impl<'a> Resolver<'a> {
     /// The value of the highest source that has any of `names`. One that cannot be used is an error and counts as missing.
     pub(super) fn pick(&mut self, names: &[&'static str]) -> Option<RawValue> {
         self.sources.pick(names).unwrap_or_else(|error| {
-            self.errors.push(error);
+            self.error(error);
             None
         })
+    }
+
+    /// Adds an error, unless it is there already: several settings can use one value.
+    fn error(&mut self, error: SettingError) {
+        if self.errors.iter().all(|known| known.to_string() != error.to_string()) {
+            self.errors.push(error);
+        }
+    }
+
+    /// Whether the value of `names` is `none`.
+    pub(super) fn is_none(&self, names: &[&'static str]) -> bool {
+        matches!(self.sources.pick(names), Ok(Some(raw)) if raw.value.raw() == "none")
     }
 
     /// A text that may be missing. `names` are the setting's names; `none` means: send nothing, detect nothing.
@@ -146,13 +158,16 @@ impl<'a> Resolver<'a> {
 
     /// Adds the error of an invalid value.
     pub(super) fn invalid(&mut self, name: &'static str, raw: &RawValue, allowed: &str) {
-        let value = self.redactor.redact(Foreign::new(clean_url(raw.value.raw())).clean());
-        self.errors.push(SettingError::Invalid {
-            name,
-            set_by: raw.source.clone(),
-            value: truncate(&value, 200, "…", char::len_utf8).into(),
-            allowed: allowed.to_owned(),
+        let quoted = self.redactor.redact(Foreign::new(clean_url(raw.value.raw())).clean());
+        let quoted = Foreign::new(truncate(&quoted, 200, "…", char::len_utf8));
+        // `on_block` sets others, which it has named then.
+        let is_known = self.errors.iter().any(|error| {
+            matches!(error, SettingError::Invalid { set_by, value, .. } if (set_by, value) == (&raw.source, &quoted))
         });
+        if !is_known {
+            let (set_by, allowed) = (raw.source.clone(), allowed.to_owned());
+            self.errors.push(SettingError::Invalid { name, set_by, value: quoted, allowed });
+        }
     }
 
     /// Records a resolved setting, for `check`.

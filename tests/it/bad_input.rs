@@ -386,3 +386,55 @@ fn usage_error_shows_no_key_however_its_variable_is_spelled() {
         assert!(run.all().contains("***"), "{name}: {}", run.all());
     }
 }
+
+#[test]
+fn each_invalid_value_is_reported_once_and_is_not_called_missing() {
+    let sandbox = Sandbox::start();
+    for (variable, value, setting) in [
+        ("INPUT_RUN", "", "run"),
+        ("INPUT_VERSION", "", "version"),
+        ("INPUT_ON_BLOCK", "later", "on_block"),
+        ("INPUT_API_KEY", "pat_mona_secret123", "api_key"),
+    ] {
+        let run = Versioner::github(&sandbox, "started").without("INPUT_STATUS").env(variable, value).run();
+        let error = run.only("error");
+        assert_eq!((run.code, error.title()), (1, "Invalid setting: no event was sent"), "{}", run.all());
+        assert!(error.message.contains(&format!("{setting} (from {variable}) is ")), "{}", error.message);
+        assert!(!error.message.contains("is not set") && !run.all().contains("secret123"), "{}", run.all());
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn script_and_another_command_exit_1() {
+    let sandbox = Sandbox::start();
+    for command in ["finish", "flush", "check"] {
+        let run = Versioner::github(&sandbox, "auto").envs(&[("INPUT_RUN", "true"), ("INPUT_COMMAND", command)]).run();
+        let message = run.only("error").message;
+        assert!(
+            run.code == 1 && message.contains("run (from INPUT_RUN) and command (from INPUT_COMMAND)"),
+            "{message}"
+        );
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn key_is_read_from_a_named_pipe_and_not_from_a_large_file() {
+    let sandbox = Sandbox::start();
+    let call = Versioner::deployment(&sandbox, "success").without("VERSIONER_API_KEY");
+    let pipe = call.dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let key = sandbox.key().to_owned();
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, key).unwrap()
+    });
+    let run = call.env("VERSIONER_API_KEY_FILE", &pipe.display().to_string()).run();
+    writer.join().unwrap();
+    assert_eq!(run.code, 0, "{}", run.all());
+    let call = Versioner::deployment(&sandbox, "success").without("VERSIONER_API_KEY");
+    let run = call.env("VERSIONER_API_KEY_FILE", "/dev/zero").run();
+    assert!(run.code == 1 && run.stderr.contains("larger than 16 KiB"), "{}", run.all());
+}

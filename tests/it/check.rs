@@ -75,3 +75,12 @@ fn command_input_check_sends_nothing() {
     assert_eq!(run.code, 0, "{}", run.all());
     assert!(sandbox.requests().is_empty() && run.stdout.contains("this would be sent"));
 }
+
+#[test]
+fn check_shows_the_start_that_a_wrapped_script_reports() {
+    let sandbox = Sandbox::start();
+    let run = Versioner::github(&sandbox, "auto").args(["check"]).env("INPUT_RUN", "./deploy").run();
+    assert!(run.code == 0 && run.stdout.contains("\"status\": \"started\""), "{}", run.all());
+    let run = Versioner::github(&sandbox, "success").args(["check"]).env("INPUT_RUN", "./deploy").run();
+    assert!(run.code == 1 && run.only("error").message.contains("status cannot be used with 'run'"), "{}", run.all());
+}

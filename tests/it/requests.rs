@@ -160,6 +160,9 @@ fn completed_at_is_sent_only_with_terminal_statuses() {
         if expected {
             assert_eq!(body["completed_at"], "2025-10-28T15:00:00Z");
         }
+        sandbox.clear_requests();
+        Versioner::deployment(&sandbox, status).args(["--completed-at", "none"]).run();
+        assert!(sandbox.requests()[0].json().get("completed_at").is_none(), "{status}");
     }
 }
 
