@@ -18,8 +18,8 @@ check_workflows() {
   # GitHub: the workflows in tests/act are written the way users write theirs.
   PATH=${tools}/venv/bin:${PATH} actionlint -color=false -- "${workflows[@]}"
   "${tools}/venv/bin/zizmor" --offline --no-progress --color never --persona auditor --config .github/zizmor.yml -- \
-    action.yml .github
-  "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-actions action.yml
+    action.yml deploy/action.yml .github
+  "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-actions action.yml deploy/action.yml
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-workflows "${workflows[@]}"
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
   for file in action.yml "${workflows[@]}"; do
@@ -37,6 +37,26 @@ test_action() {
   local -x VERSIONER_TEST_BIN=${static_binary}
   run_tests timeout "${test_limit}" cargo test --locked --test act -- --test-threads=1
   run_tests timeout "${test_limit}" cargo test --locked --test action -- step:: cancellation::
+}
+
+# Runs the scripts of deploy/action.yml as GitHub does, with the released program.
+test_deploy_action() {
+  local log=${work}/deploy.log passed failed skipped
+  cargo build --locked --package versioner-sandbox
+  VERSIONER_TEST_BIN=${static_binary} VERSIONER_TEST_SANDBOX=${CARGO_TARGET_DIR}/debug/versioner-sandbox \
+    timeout 5m node --test --test-reporter=tap tests/deploy/deploy.test.js 2>&1 | tee -- "${log}" \
+    || die "exit status $? from: node --test"
+  awk '
+    /^# pass / { passed = $3 }
+    /^# (fail|cancelled) / { failed += $3 }
+    /^# (skipped|todo) / { skipped += $3 }
+    END { print passed + 0, failed + 0, skipped + 0 }
+  ' "${log}" >"${work}/deploy-count"
+  read -r passed failed skipped <"${work}/deploy-count"
+  ((passed > 0)) || die 'node --test ran no test'
+  # In the form in which `finish` counts.
+  printf 'test result: node. %d passed; %d failed; %d ignored\n' "${passed}" "${failed}" "${skipped}" \
+    | tee -a -- "${work}/tests.log"
 }
 
 # install_go_program MODULE VERSION [PACKAGE]

@@ -10,7 +10,11 @@ pub(crate) fn root() -> PathBuf {
 }
 
 pub(crate) fn load_action() -> YamlOwned {
-    let text = std::fs::read_to_string(root().join("action.yml")).unwrap();
+    load("action.yml")
+}
+
+pub(crate) fn load(path: &str) -> YamlOwned {
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
     let mut documents = YamlOwned::load_from_str(&text).unwrap();
     assert_eq!(documents.len(), 1);
     documents.remove(0)

@@ -7,6 +7,7 @@
 mod action_yml;
 #[cfg(target_os = "linux")]
 mod cancellation;
+mod deploy;
 #[cfg(target_os = "linux")]
 mod download;
 #[cfg(target_os = "linux")]
