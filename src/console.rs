@@ -78,6 +78,11 @@ impl Console {
         self.print_message(&lines, false);
     }
 
+    /// Aligned lines. Foreign text in them is already sanitized, and none begins a line.
+    pub fn table(&self, lines: &str) {
+        self.print_message(&self.redact(lines), false);
+    }
+
     /// A message in the CI system's own form. `message` may have several lines.
     pub fn annotate(&self, level: Level, title: &str, message: &str) {
         let annotation = self.surface.annotation(level, &self.redact(title), &self.redact(message));

@@ -80,7 +80,8 @@ impl Env {
         }
     }
 
-    /// The names of the variables that no other process gets: inputs, the API key, and the script to wrap. A wrapped script that
+    /// The names of the variables that no other process gets: inputs, the API key, a token for this program alone, and the
+    /// script to wrap. A wrapped script that
     /// calls this program would otherwise run itself again.
     pub fn private(&self) -> impl Iterator<Item = &OsStr> {
         self.names.iter().map(OsString::as_os_str).filter(|name| is_private(name))
@@ -104,7 +105,8 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
 
 /// Whether the variable `name` is kept from other processes.
 fn is_private(name: &OsStr) -> bool {
-    const OWN: [&[u8]; 3] = [b"VERSIONER_API_KEY", b"VERSIONER_API_KEY_FILE", b"VERSIONER_RUN"];
+    const OWN: [&[u8]; 4] =
+        [b"VERSIONER_API_KEY", b"VERSIONER_API_KEY_FILE", b"VERSIONER_GITHUB_TOKEN", b"VERSIONER_RUN"];
     // Windows ignores the case of names.
     let name: Vec<u8> =
         name.as_encoded_bytes().iter().map(|b| if *b == b'-' { b'_' } else { b.to_ascii_uppercase() }).collect();
@@ -125,8 +127,10 @@ mod tests {
             "VERSIONER_API_KEY",
             "VERSIONER_API-KEY",
             "VERSIONER_API_KEY_FILE",
+            "VERSIONER_GITHUB_TOKEN",
             "VERSIONER_RUN",
             "VERSIONER_API_URL",
+            "GITHUB_TOKEN",
             "PATH",
             "MY_INPUT_X",
             "MY_PLUGIN_X",
@@ -144,6 +148,7 @@ mod tests {
                 "VERSIONER_API-KEY",
                 "VERSIONER_API_KEY",
                 "VERSIONER_API_KEY_FILE",
+                "VERSIONER_GITHUB_TOKEN",
                 "VERSIONER_RUN",
             ]
         );

@@ -9,6 +9,7 @@ mod console;
 mod delivery;
 mod env;
 mod files;
+mod forge;
 mod gate;
 mod model;
 mod process;

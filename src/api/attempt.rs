@@ -37,7 +37,7 @@ impl Attempt {
         match result {
             HttpResult::Failed(cause) => {
                 let retry = is_transient(cause);
-                let verdict = Verdict::Unavailable(client.unavailable(cause.clone()));
+                let verdict = Verdict::Unavailable(client.transport.unavailable(cause.clone()));
                 Self { verdict, status: None, truncated: false, server_clock: None, retry, requested_pause: None }
             }
             HttpResult::Reply(reply) => Self::replied(client, reply, now, known_clock, is_gate),
@@ -52,7 +52,7 @@ impl Attempt {
             true => backoff::is_retried_if_truncated(reply.status),
             false => backoff::is_transient(reply.status),
         };
-        let verdict = match classify(reply, client.proxy.is_some(), is_gate) {
+        let verdict = match classify(reply, client.transport.proxy.is_some(), is_gate) {
             Classification::Recorded(receipt) => Verdict::Recorded(receipt),
             Classification::Blocked(mut block) => {
                 block.retry_after_header = backoff::retry_after(|name| reply.header(name), server_now)
@@ -60,7 +60,7 @@ impl Attempt {
                 Verdict::Blocked(block)
             }
             Classification::Rejected(rejection) => Verdict::Rejected(rejection),
-            Classification::Unavailable(cause) => Verdict::Unavailable(client.unavailable(cause)),
+            Classification::Unavailable(cause) => Verdict::Unavailable(client.transport.unavailable(cause)),
         };
         Self {
             verdict,

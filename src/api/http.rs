@@ -10,12 +10,12 @@ use reqwest::{RequestBuilder, Response};
 use std::error::Error;
 use tokio::time::{Instant, timeout_at};
 
-/// A reply is read up to this many bytes.
-const LARGEST_REPLY: usize = 1024 * 1024;
+/// A reply of the API is read up to this many bytes.
+pub const LARGEST_REPLY: usize = 1024 * 1024;
 
 /// What came of one request.
 #[derive(Debug)]
-pub(super) enum HttpResult {
+pub enum HttpResult {
     Reply(Reply),
     /// There is no reply.
     Failed(UnavailableCause),
@@ -24,16 +24,16 @@ pub(super) enum HttpResult {
 /// A reply.
 #[derive(Debug)]
 pub struct Reply {
-    pub(super) status: u16,
+    pub status: u16,
     headers: HeaderMap,
     /// As much of the body as arrived, up to the limit.
-    pub(super) body: Vec<u8>,
-    pub(super) body_state: BodyState,
+    pub body: Vec<u8>,
+    pub body_state: BodyState,
 }
 
 /// How the body of a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyState {
+pub enum BodyState {
     Complete,
     /// The connection ended, or time ran out, before the body did.
     Truncated,
@@ -43,7 +43,8 @@ pub(super) enum BodyState {
 
 impl Reply {
     /// The value of header `name` (in lower case), if it is text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -66,26 +67,26 @@ impl Reply {
     }
 }
 
-/// Sends `request` and reads its reply, until `deadline`.
-pub(super) async fn exchange(request: RequestBuilder, deadline: Instant) -> HttpResult {
+/// Sends `request` and reads its reply, until `deadline` and up to `largest` bytes of its body.
+pub async fn exchange(request: RequestBuilder, deadline: Instant, largest: usize) -> HttpResult {
     let response = match timeout_at(deadline, request.send()).await {
         Err(_) => return HttpResult::Failed(UnavailableCause::TimedOut),
         Ok(Err(error)) => return HttpResult::Failed(cause_of(&error.without_url())),
         Ok(Ok(response)) => response,
     };
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let (body, body_state) = read_body(response, deadline).await;
+    let (body, body_state) = read_body(response, deadline, largest).await;
     HttpResult::Reply(Reply { status, headers, body, body_state })
 }
 
-async fn read_body(mut response: Response, deadline: Instant) -> (Vec<u8>, BodyState) {
+async fn read_body(mut response: Response, deadline: Instant, largest: usize) -> (Vec<u8>, BodyState) {
     let mut body = Vec::new();
     loop {
         match timeout_at(deadline, response.chunk()).await {
             Err(_) | Ok(Err(_)) => return (body, BodyState::Truncated),
             Ok(Ok(None)) => return (body, BodyState::Complete),
             Ok(Ok(Some(chunk))) => {
-                let room = LARGEST_REPLY - body.len();
+                let room = largest - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 if chunk.len() > room {
                     return (body, BodyState::TooLarge);

@@ -4,20 +4,22 @@
 //! (`report`).
 
 mod attempt;
-mod backoff;
+pub mod backoff;
 mod classify;
 mod client;
 pub mod config;
 mod dns;
 mod error;
-mod http;
+pub mod http;
 mod interface;
 mod proxy;
 mod send;
 mod tls;
+mod transport;
 
 pub use backoff::LONGEST_PAUSE;
 pub use client::Client;
 pub use config::{ApiConfig, is_loopback};
 pub use error::ClientError;
 pub use interface::{Failure, SendProgress, SendRequest, SendResult};
+pub use transport::Transport;

@@ -6,7 +6,7 @@
 use super::attempt::{Attempt, Attempts};
 use super::backoff::{RetryDecision, RetryPauses};
 use super::client::Client;
-use super::http::{HttpResult, Reply, exchange};
+use super::http::{HttpResult, LARGEST_REPLY, Reply, exchange};
 use super::interface::{SendProgress, SendRequest, SendResult};
 use crate::model::clock::Clock;
 use crate::model::event::EventType;
@@ -27,20 +27,20 @@ impl Client {
         rng: &mut fastrand::Rng,
         observe: &mut dyn FnMut(SendProgress<'_>),
     ) -> SendResult {
-        let url = self.endpoint(match request.event_type {
+        let url = self.transport.endpoint(match request.event_type {
             EventType::Deployment => "deployment-events/",
             EventType::Build => "build-events/",
         });
         let body = serde_json::to_vec(request.body).unwrap_or_default();
         observe(SendProgress::Request { url: &url, body: &body });
         let key = request.idempotency_key.map_or_else(new_key, str::to_owned);
-        let mut pauses = RetryPauses::new(self.retries);
+        let mut pauses = RetryPauses::new(self.transport.retries);
         let mut attempts = Attempts::default();
         loop {
             let sent = clock.now();
-            let limit = Instant::now() + self.request_timeout;
+            let limit = Instant::now() + self.transport.request_timeout;
             let post = self.post(url.clone(), &key, body.clone());
-            let result = exchange(post, deadline.map_or(limit, |deadline| limit.min(deadline))).await;
+            let result = exchange(post, deadline.map_or(limit, |deadline| limit.min(deadline)), LARGEST_REPLY).await;
             if let HttpResult::Reply(reply) = &result {
                 observe(reply_progress(reply));
             }
@@ -54,7 +54,7 @@ impl Client {
             match pauses.next(attempt.requested_pause, rng) {
                 RetryDecision::After(pause) if fits(pause) => {
                     let failure = attempt.failure();
-                    let (requests, retries) = (attempts.requests, self.retries);
+                    let (requests, retries) = (attempts.requests, self.transport.retries);
                     observe(SendProgress::Retrying { failure, pause, requests, retries });
                     sleep(pause).await;
                 }

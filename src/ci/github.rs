@@ -3,6 +3,10 @@
 //! Owns: the runner's variables, the event file, workflow commands and file commands. Sources: GitHub's
 //! documentation "Workflow commands", "Variables reference" and the runner's own parser (actions/runner).
 
+mod run;
+
+pub use run::GitHubRun;
+
 #[cfg(test)]
 use super::contract_tests::Example;
 use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};

@@ -36,6 +36,7 @@ mod woodpecker;
 
 pub use context::Context;
 pub use detected::Detected;
+pub use github::GitHubRun;
 
 use crate::env::Env;
 use detected::{equals, exit_status, first, identity, link, repository_of_remote, without_credentials};
@@ -107,6 +108,12 @@ impl System {
     #[must_use]
     pub fn detect(env: &Env) -> &'static Self {
         SYSTEMS.iter().find(|system| (system.detect)(env)).copied().unwrap_or(&plain::SYSTEM)
+    }
+
+    /// Whether this is GitHub itself, not a system that imitates it.
+    #[must_use]
+    pub fn is_github(&self) -> bool {
+        self.source_system == github::SYSTEM.source_system
     }
 
     /// What is known about this run, normalized. Outside CI: what the git checkout around `directory` says.

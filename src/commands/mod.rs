@@ -5,6 +5,7 @@
 mod check;
 mod finish;
 mod flush;
+mod resume;
 mod run;
 mod supervise;
 mod track;
@@ -90,7 +91,7 @@ fn given_keys(args: &[OsString], env: &Env) -> Redactor {
     let mut after_flag = false;
     for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
         let (flag, value) = arg.split_once('=').map_or((arg, None), |(flag, value)| (flag, Some(value)));
-        let is_key = matches!(flag, "--api-key" | "--api_key");
+        let is_key = matches!(flag, "--api-key" | "--api_key" | "--github-token" | "--github_token");
         match value.filter(|_| is_key) {
             Some(key) => redactor.add(key),
             None if after_flag => redactor.add(arg),
@@ -103,7 +104,7 @@ fn given_keys(args: &[OsString], env: &Env) -> Redactor {
         let setting = ["INPUT_", "VERSIONER_", "PLUGIN_"].iter().find_map(|prefix| name.strip_prefix(prefix));
         // People set the key itself in place of the file's name.
         let is_key = match setting {
-            Some("API_KEY") => true,
+            Some("API_KEY" | "GITHUB_TOKEN") => true,
             Some("API_KEY_FILE") => value.trim().starts_with("sk_"),
             _ => false,
         };
@@ -149,6 +150,9 @@ impl CommandContext<'_> {
             }
             Plan::Flush(settings, plan) => {
                 self.with_session(&settings, async |session| flush::flush(session, plan).await).await
+            }
+            Plan::Resume(settings, plan) => {
+                self.with_session(&settings, async |session| resume::resume(session, &plan).await).await
             }
             Plan::Invalid => self.invalid(&errors),
         }

@@ -6,6 +6,7 @@ use crate::gate::wait::{WaitEnd, WaitRecord};
 use crate::model::clock::{Clock, ServerClock};
 use crate::model::outcome::{Outcome, Spooled};
 use crate::model::policy::{Decision, JournalAction, Situation, decide};
+use crate::model::superseded::Superseded;
 use crate::model::verdict::{Answer, Verdict};
 use crate::process::signals::Signal;
 use crate::report::{self, Delivery, ReportContext};
@@ -39,8 +40,12 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn answered(result: SendResult, end: WaitEnd) -> Self {
+        let answer = match &end {
+            WaitEnd::Superseded(superseded) => Answer::Superseded(superseded.clone()),
+            _ => Answer::Verdict(result.verdict),
+        };
         Self {
-            answer: Answer::Verdict(result.verdict),
+            answer,
             http_status: result.http_status,
             requests: result.requests,
             server_clock: result.server_clock,
@@ -60,6 +65,11 @@ impl Sent {
             end: WaitEnd::Answered,
             idempotency_key: None,
         }
+    }
+
+    /// Nothing was sent.
+    pub(super) fn superseded(superseded: Superseded) -> Self {
+        Self { answer: Answer::Superseded(superseded), ..Self::held_back() }
     }
 
     pub(super) fn interrupted(signal: Signal, record: &WaitRecord, unanswered_since: Option<Timestamp>) -> Self {

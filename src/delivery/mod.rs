@@ -7,6 +7,7 @@ mod backlog;
 mod conclude;
 mod send;
 mod sender;
+mod superseded;
 
 pub use backlog::FlushOptions;
 pub use conclude::Delivered;
@@ -17,9 +18,11 @@ use crate::ci::System;
 use crate::console::Console;
 use crate::env::Env;
 use crate::files::Signer;
+use crate::gate::wait::WaitEnd;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::message::Level;
+use crate::model::park::MARKER_TITLE;
 use crate::model::policy::GateState;
 use crate::model::verdict::{Answer, Verdict};
 use crate::report::{self, Delivery, Outputs, Report, ReportContext, progress};
@@ -35,8 +38,9 @@ pub struct Session<'a> {
     pub client: &'a Client,
     pub settings: &'a Settings,
     pub system: &'static System,
+    env: &'a Env,
     /// Whether to print the outputs as JSON.
-    json: bool,
+    pub json: bool,
     /// `None`: nothing is spooled.
     pub spool: Option<Spool>,
     pub journal: Result<Journal, NoJournal>,
@@ -57,7 +61,7 @@ impl<'a> Session<'a> {
         console: &'a Console,
         client: &'a Client,
         settings: &'a Settings,
-        env: &Env,
+        env: &'a Env,
         system: &'static System,
         json: bool,
     ) -> Self {
@@ -71,7 +75,7 @@ impl<'a> Session<'a> {
             }
             _ => (None, Err(NoJournal::NoDirectory)),
         };
-        Self { console, client, settings, system, json, spool, journal }
+        Self { console, client, settings, system, env, json, spool, journal }
     }
 
     /// The context of reports about `event`.
@@ -104,6 +108,9 @@ impl<'a> Session<'a> {
     pub fn report(&self, delivered: &Delivered, context: ReportContext<'_>) {
         let Delivered { delivery, decision, .. } = delivered;
         let report = delivery.report(context, Clock::system().now());
+        if let WaitEnd::Parked(marker) = &delivery.wait_end {
+            self.console.annotate(Level::Notice, MARKER_TITLE, &marker.message());
+        }
         self.print(&report);
         // A passed gate under `run` is one line in the log. The summary is about how the command ended.
         let plain = delivery.wait.waited().is_none()

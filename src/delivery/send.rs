@@ -5,7 +5,9 @@
 use super::Session;
 use super::conclude::{Delivered, Sent};
 use super::sender::Sender;
-use crate::gate::wait::{Progress, WaitParams, WaitRecord, send_until_decided};
+use super::superseded::NewerRunCheck;
+use crate::gate::FailReason;
+use crate::gate::wait::{Progress, WaitEnd, WaitParams, WaitRecord, send_until_decided};
 use crate::model::clock::Clock;
 use crate::model::event::Role;
 use crate::model::payload::add_metadata;
@@ -84,6 +86,16 @@ pub async fn deliver(
             return session.conclude(context, &body, record, sent, open).await;
         }
     };
+    let mut newer_runs = NewerRunCheck::new(session, role);
+    if newer_runs.before_start() {
+        let superseded = match until_signal(signals.as_deref_mut(), budget.grace, newer_runs.ask_soon()).await {
+            Ok(superseded) => superseded.map(Sent::superseded),
+            Err(signal) => Some(Sent::interrupted(signal, &record, None)),
+        };
+        if let Some(sent) = superseded {
+            return session.conclude(context, &body, record, sent, Vec::new()).await;
+        }
+    }
     let mut open = session.open_entries(role, entries, &body);
     // If the API does not know when the deployment started, its end says so.
     if role == Role::End
@@ -95,18 +107,43 @@ pub async fn deliver(
     if role != Role::Gate && held.contains(&OrderingKey::of(&body)) {
         return session.conclude(context, &body, record, Sent::held_back(), open).await;
     }
-    let entry = open.first_mut().filter(|_| role == Role::Gate);
-    let mut sender = Sender::new(session, client, context.event, &body, entry);
-    let params = WaitParams { policy, own_version: context.event.version.value.raw(), clock: Clock::system() };
-    let already_happened = context.event.status.value.is_terminal();
-    let emit = |progress: Progress<'_>| session.console.line(&progress::line(&progress, already_happened));
-    let mut rng = fastrand::Rng::new();
-    let sending = send_until_decided(&mut sender, &emit, &params, &mut rng, &mut record);
-    let sent = match until_signal(signals, budget.grace, sending).await {
-        Ok((result, end)) => Sent::answered(result, end),
-        Err(signal) => Sent::interrupted(signal, &record, sender.unanswered_since()),
+    let sent = {
+        let entry = open.first_mut().filter(|_| role == Role::Gate);
+        let mut sender = Sender::new(session, client, context.event, &body, entry, newer_runs);
+        wait_and_park(session, context, policy, budget, &mut sender, &mut record, signals).await
     };
     session.conclude(context, &body, record, sent, open).await
+}
+
+/// Sends the event until it is decided, and parks the job if that is the decision.
+async fn wait_and_park(
+    session: &Session<'_>,
+    context: ReportContext<'_>,
+    policy: &WaitPolicy,
+    budget: SendBudget,
+    sender: &mut Sender<'_>,
+    record: &mut WaitRecord,
+    signals: Option<&mut Signals>,
+) -> Sent {
+    let already_happened = context.event.status.value.is_terminal();
+    // An end has happened already: only its record is blocked.
+    let never_park = already_happened.then(|| policy.never_park());
+    let policy = never_park.as_ref().unwrap_or(policy);
+    let params = WaitParams { policy, own_version: context.event.version.value.raw(), clock: Clock::system() };
+    let emit = |progress: Progress<'_>| session.console.line(&progress::line(&progress, already_happened));
+    let mut rng = fastrand::Rng::new();
+    let sending = send_until_decided(sender, &emit, &params, &mut rng, record);
+    match until_signal(signals, budget.grace, sending).await {
+        Ok((result, WaitEnd::Blocked(FailReason::Park))) => {
+            let end = match &record.block {
+                Some(block) => session.park(block, record).await,
+                None => WaitEnd::Blocked(FailReason::Setting),
+            };
+            Sent::answered(result, end)
+        }
+        Ok((result, end)) => Sent::answered(result, end),
+        Err(signal) => Sent::interrupted(signal, record, sender.unanswered_since()),
+    }
 }
 
 /// The output of `work`, unless a signal to stop comes and `grace` passes before it is done.

@@ -1,10 +1,12 @@
 //! Sending the event for the gate, with the journal's entry up to date at every moment.
 
 use super::Session;
+use super::superseded::NewerRunCheck;
 use crate::api::{Client, Failure, SendProgress, SendRequest, SendResult};
 use crate::gate::wait::EventSender;
 use crate::model::clock::Clock;
 use crate::model::event::{Event, EventType, Role};
+use crate::model::superseded::Superseded;
 use crate::model::verdict::Verdict;
 use crate::state::{JournalEntry, StartState};
 use jiff::Timestamp;
@@ -26,6 +28,7 @@ pub(super) struct Sender<'a> {
     in_flight_since: Option<Timestamp>,
     /// When the first attempt was sent that has no final answer.
     unanswered_since: Option<Timestamp>,
+    newer_runs: NewerRunCheck<'a>,
 }
 
 impl<'a> Sender<'a> {
@@ -36,6 +39,7 @@ impl<'a> Sender<'a> {
         event: &Event,
         body: &'a Map<String, Value>,
         entry: Option<&'a mut JournalEntry>,
+        newer_runs: NewerRunCheck<'a>,
     ) -> Self {
         Self {
             session,
@@ -48,6 +52,7 @@ impl<'a> Sender<'a> {
             is_poll: false,
             in_flight_since: None,
             unanswered_since: None,
+            newer_runs,
         }
     }
 
@@ -87,5 +92,13 @@ impl EventSender for Sender<'_> {
             self.session.update(entry, StartState::Blocked);
         }
         result
+    }
+
+    fn may_be_superseded(&self) -> bool {
+        self.newer_runs.before_polls()
+    }
+
+    async fn superseded(&mut self, deadline: Instant) -> Option<Superseded> {
+        self.newer_runs.ask(deadline).await
     }
 }

@@ -107,6 +107,8 @@ pub enum FailReason {
     Setting,
     /// Its body cannot be understood.
     Unreadable,
+    /// Its `on_…` setting is `park`.
+    Park,
     /// Its announced end is after the deadline.
     BeyondDeadline,
     /// The deadline has passed.
@@ -132,11 +134,15 @@ const LARGEST_JITTER: Duration = Duration::from_secs(60);
 /// Decides what to do about `block`.
 #[must_use]
 pub fn decide_wait(block: &Block, policy: &WaitPolicy, state: WaitState<'_>, rng: &mut fastrand::Rng) -> WaitDecision {
-    if policy.on(block.kind) == OnBlock::Fail {
+    let on_block = policy.on(block.kind);
+    if on_block == OnBlock::Fail {
         return WaitDecision::Fail(FailReason::Setting);
     }
     if !block.readable {
         return WaitDecision::Fail(FailReason::Unreadable);
+    }
+    if on_block == OnBlock::Park {
+        return WaitDecision::Fail(FailReason::Park);
     }
     let WaitState { now, waited, polls, unanswered_since, own_version } = state;
     if let Some(stale) = stale_conflict(block, policy.conflict_max_age, now, unanswered_since, own_version) {

@@ -12,7 +12,9 @@ use super::{FailReason, PollReason, WaitDecision, WaitState, decide_wait};
 use crate::api::SendResult;
 use crate::model::block::{Block, BlockKind};
 use crate::model::clock::{Clock, ServerClock};
+use crate::model::park::Marker;
 use crate::model::policy::WaitPolicy;
+use crate::model::superseded::Superseded;
 use crate::model::verdict::Verdict;
 use crate::text::Foreign;
 use jiff::Timestamp;
@@ -23,9 +25,18 @@ use tokio::time::Instant;
 /// How long after the deadline the last poll may take.
 const LAST_POLL: Duration = Duration::from_secs(1);
 
+/// How long the question for a newer run may take.
+const LONGEST_QUESTION: Duration = Duration::from_secs(10);
+
 /// Sends the event once, with its own retries, until `deadline` if there is one.
 pub trait EventSender {
     fn send(&mut self, deadline: Option<Instant>) -> impl Future<Output = SendResult>;
+
+    /// Whether to ask before each poll if a newer run makes this one obsolete.
+    fn may_be_superseded(&self) -> bool;
+
+    /// Asks whether a newer run makes this one obsolete, until `deadline`.
+    fn superseded(&mut self, deadline: Instant) -> impl Future<Output = Option<Superseded>>;
 }
 
 /// The parameters of a wait.
@@ -125,6 +136,12 @@ pub enum WaitEnd {
     Answered,
     /// With a block that fails the job.
     Blocked(FailReason),
+    /// With a block that parks the job.
+    Parked(Marker),
+    /// With a block that cannot be parked: it ends when GitHub no longer re-runs the job.
+    TooFarToPark(Marker),
+    /// Because a newer run makes this one obsolete.
+    Superseded(Superseded),
 }
 
 /// Sends the event until the answer is not a block, or the decision is to fail, and emits progress meanwhile. Only a recorded
@@ -178,7 +195,16 @@ async fn poll(
         polls = if reason == PollReason::NoEnd { polls + 1 } else { 0 };
         let wake = (Instant::now() + pause.max(requested_pause(&result))).min(deadline);
         record.began.get_or_insert(began);
-        reporter.sleep(record, &block, wake).await;
+        if sender.may_be_superseded() {
+            // The answer must not delay the last poll.
+            let ask_at = wake.min(deadline.checked_sub(LONGEST_QUESTION).unwrap_or(wake));
+            reporter.sleep(record, &block, ask_at, wake).await;
+            if let Some(superseded) = sender.superseded(Instant::now() + LONGEST_QUESTION).await {
+                record.ended = Some(Instant::now());
+                return (blocked_result(result, block, record), WaitEnd::Superseded(superseded));
+            }
+        }
+        reporter.sleep(record, &block, wake, wake).await;
         record.in_flight = true;
         result = reporter.while_sending(sender.send(Some(deadline + LAST_POLL)), record, &block).await;
         record.add_result(&result);

@@ -3,6 +3,7 @@
 //! Owns: the exit codes, which scripts rely on.
 
 use super::policy::Decision;
+use super::superseded::Superseded;
 use super::verdict::{Answer, Verdict};
 
 /// How a call ended.
@@ -14,6 +15,8 @@ pub enum Outcome {
     Recorded,
     /// A rule stops the deployment.
     Blocked,
+    /// A newer run of the workflow makes the deployment obsolete.
+    Superseded,
     /// The API will not accept the event.
     Rejected {
         /// Whether the job continues.
@@ -59,6 +62,9 @@ impl Outcome {
         match (spooled, answer) {
             (_, Answer::Verdict(Verdict::Recorded(_))) => Self::Recorded,
             (_, Answer::Verdict(Verdict::Blocked(_))) => Self::Blocked,
+            (_, Answer::Superseded(Superseded::By(_))) => Self::Superseded,
+            // It may be superseded, so it must not start.
+            (_, Answer::Superseded(Superseded::Unknown(_))) => Self::Blocked,
             (_, Answer::Interrupted { number, .. }) => Self::Interrupted { signal: *number },
             // Only an event that was held back is spooled although API errors fail the job.
             (Spooled::Yes, Answer::HeldBack) => Self::Spooled { fails: !excused },
@@ -86,7 +92,7 @@ impl Outcome {
             | Self::Lost { .. }
             | Self::Misconfigured => 1,
             Self::Rejected { excused: false } => 4,
-            Self::Blocked => 5,
+            Self::Blocked | Self::Superseded => 5,
             // As shells report a command that a signal ended.
             Self::Interrupted { signal } => 128 + signal,
         }
@@ -107,6 +113,7 @@ impl Outcome {
             | Self::Unavailable { excused: false }
             | Self::Lost { .. }
             | Self::Blocked
+            | Self::Superseded
             | Self::Interrupted { .. }
             | Self::Misconfigured => 1,
         };
@@ -132,6 +139,7 @@ mod tests {
             (Outcome::Misconfigured, 1),
             (Outcome::Rejected { excused: false }, 4),
             (Outcome::Blocked, 5),
+            (Outcome::Superseded, 5),
             (Outcome::Interrupted { signal: 2 }, 130),
             (Outcome::Interrupted { signal: 15 }, 143),
         ];

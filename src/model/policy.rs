@@ -16,6 +16,8 @@ pub enum OnBlock {
     Fail,
     /// Wait until it lifts.
     Wait,
+    /// Fail, and leave a marker by which `resume` re-runs the job.
+    Park,
 }
 
 /// The settings for blocks and waiting.
@@ -48,6 +50,20 @@ impl WaitPolicy {
             BlockKind::Approval => self.on_approval,
             BlockKind::Soak => self.on_soak,
             BlockKind::Flow => self.on_flow,
+        }
+    }
+
+    /// The same, but a block that would be parked fails.
+    #[must_use]
+    pub fn never_park(&self) -> Self {
+        let fail = |on_block| if on_block == OnBlock::Park { OnBlock::Fail } else { on_block };
+        Self {
+            on_conflict: fail(self.on_conflict),
+            on_window: fail(self.on_window),
+            on_approval: fail(self.on_approval),
+            on_soak: fail(self.on_soak),
+            on_flow: fail(self.on_flow),
+            ..self.clone()
         }
     }
 
@@ -152,7 +168,9 @@ fn is_excused(situation: Situation<'_>, errors: ErrorPolicy) -> bool {
     // The end of a wrapped command is delivered or spooled, or its loss fails the job, unless nothing is to be spooled.
     let needs_record = wrapped && !is_gate && errors.spool;
     let tolerable = match answer {
-        Answer::Verdict(Verdict::Recorded(_) | Verdict::Blocked(_)) | Answer::Interrupted { .. } => false,
+        Answer::Verdict(Verdict::Recorded(_) | Verdict::Blocked(_))
+        | Answer::Superseded(_)
+        | Answer::Interrupted { .. } => false,
         Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack => true,
         // An invalid event stays invalid: a wrapped deployment that the API rejects must not start.
         Answer::Verdict(Verdict::Rejected(rejection)) => !wrapped || rejection.is_recoverable(),
@@ -166,7 +184,7 @@ fn is_spooled(situation: Situation<'_>, errors: ErrorPolicy) -> bool {
     let deliverable_later = match answer {
         Answer::Verdict(Verdict::Unavailable(_)) | Answer::HeldBack | Answer::Interrupted { .. } => true,
         Answer::Verdict(Verdict::Rejected(rejection)) => rejection.is_recoverable(),
-        Answer::Verdict(Verdict::Recorded(_) | Verdict::Blocked(_)) => false,
+        Answer::Verdict(Verdict::Recorded(_) | Verdict::Blocked(_)) | Answer::Superseded(_) => false,
     };
     // An event that was held back could be delivered in order later, and only then.
     let wanted = wrapped || !errors.fail_on_api_error || *answer == Answer::HeldBack;
@@ -177,6 +195,7 @@ fn is_spooled(situation: Situation<'_>, errors: ErrorPolicy) -> bool {
 mod tests {
     use super::*;
     use crate::model::block::Block;
+    use crate::model::superseded::Superseded;
     use crate::model::verdict::{Rejection, Unavailable, UnavailableCause};
 
     const ROLES: [Role; 3] = [Role::Gate, Role::End, Role::Other];
@@ -193,7 +212,8 @@ mod tests {
             rejected(401),
             Verdict::Unavailable(unavailable),
         ];
-        let others = [Answer::HeldBack, Answer::Interrupted { signal: "SIGTERM", number: 15 }];
+        let superseded = Answer::Superseded(Superseded::By(7));
+        let others = [Answer::HeldBack, superseded, Answer::Interrupted { signal: "SIGTERM", number: 15 }];
         verdicts.into_iter().map(Answer::Verdict).chain(others).collect()
     }
 
@@ -233,7 +253,7 @@ mod tests {
     fn blocks_are_never_excused_or_spooled_and_interruptions_never_excused() {
         for_all(|situation, _, decision| {
             let blocked = matches!(situation.answer, Answer::Verdict(Verdict::Blocked(_))) || situation.was_blocked;
-            let interrupted = matches!(situation.answer, Answer::Interrupted { .. });
+            let interrupted = matches!(situation.answer, Answer::Interrupted { .. } | Answer::Superseded(_));
             assert!(!(blocked && decision.spool), "{situation:?}");
             assert!(!((blocked || interrupted) && decision.excused), "{situation:?}");
         });

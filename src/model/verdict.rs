@@ -3,6 +3,7 @@
 //! Owns: the types. Does not own: classifying replies (`api`), nor their wording (`report`).
 
 use super::block::Block;
+use super::superseded::Superseded;
 use crate::text::Foreign;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ pub enum Answer {
     Verdict(Verdict),
     /// It was not sent, because an earlier event of the same product and environment must be delivered first.
     HeldBack,
+    /// It was not sent, or not again, because a newer run makes it obsolete.
+    Superseded(Superseded),
     /// A signal came first.
     Interrupted {
         /// Its name.

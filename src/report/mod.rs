@@ -10,9 +10,12 @@ pub mod finish;
 mod interrupted;
 mod layout;
 pub mod outputs;
+mod parked;
 pub mod progress;
 pub mod rejected;
+pub mod resume;
 pub mod spool;
+mod superseded;
 pub mod unavailable;
 mod undelivered;
 
@@ -70,13 +73,16 @@ impl Delivery {
         let mut report = match &self.answer {
             Answer::Interrupted { signal, .. } => return interrupted::report(context, &self.wait, signal, severity),
             Answer::HeldBack => unavailable::held_back(context, severity),
+            Answer::Superseded(why) => superseded::report(context, why, &self.wait),
             Answer::Verdict(Verdict::Recorded(receipt)) => recorded(context, receipt),
             Answer::Verdict(Verdict::Blocked(block)) => {
-                let reason = match self.wait_end {
-                    WaitEnd::Blocked(reason) => reason,
-                    WaitEnd::Answered => FailReason::Setting,
-                };
                 let server = |at| self.server_clock.at(at);
+                let reason = match self.wait_end {
+                    WaitEnd::Parked(marker) => return parked::report(context, block, marker, server(now)),
+                    WaitEnd::TooFarToPark(_) => FailReason::Park,
+                    WaitEnd::Blocked(reason) => reason,
+                    WaitEnd::Answered | WaitEnd::Superseded(_) => FailReason::Setting,
+                };
                 let unanswered_since = self.unanswered_since.map(server);
                 let failure = BlockFailure { now: server(now), reason, wait: &self.wait, unanswered_since };
                 blocked::report(context, block, failure)
@@ -107,6 +113,7 @@ pub fn failure(answer: &Answer, context: ReportContext<'_>) -> String {
         Answer::Verdict(Verdict::Rejected(rejection)) => rejected::summary(rejection),
         Answer::Verdict(Verdict::Unavailable(unavailable)) => unavailable::summary(unavailable),
         Answer::HeldBack => unavailable::held_back_reason(context),
+        Answer::Superseded(why) => superseded::reason(why),
         Answer::Interrupted { signal, .. } => format!("{signal} came while it was sent"),
     }
 }

@@ -74,7 +74,7 @@ impl Outputs {
         let wait = &delivery.wait;
         let block = match &delivery.answer {
             Answer::Verdict(Verdict::Blocked(block)) => Some(block),
-            Answer::Interrupted { .. } => wait.block.as_ref(),
+            Answer::Interrupted { .. } | Answer::Superseded(_) => wait.block.as_ref(),
             Answer::HeldBack | Answer::Verdict(_) => None,
         };
         let clean = |text: Option<&Foreign>| text.map(|text| text.clean().to_owned());
@@ -189,6 +189,7 @@ fn outcome_word(outcome: Outcome, blocked: bool, spool: &SpoolResult) -> Option<
     match outcome {
         Outcome::Recorded => Some("recorded"),
         Outcome::Blocked => Some("blocked"),
+        Outcome::Superseded => Some("superseded"),
         Outcome::Rejected { .. } | Outcome::Lost { rejected: true } => Some("rejected"),
         Outcome::Unavailable { .. } | Outcome::Lost { rejected: false } => Some("unavailable"),
         Outcome::Spooled { .. } => Some("spooled"),
@@ -207,7 +208,7 @@ fn gate_word(gate: GateState, delivery: &Delivery) -> Option<&'static str> {
         (GateState::Passed, _) => Some("passed"),
         (_, Answer::Interrupted { .. }) => was_blocked.then_some("blocked"),
         (GateState::Closed, _) if was_blocked => Some("blocked"),
-        (GateState::Closed, Answer::Verdict(Verdict::Blocked(_))) => Some("blocked"),
+        (GateState::Closed, Answer::Verdict(Verdict::Blocked(_)) | Answer::Superseded(_)) => Some("blocked"),
         (GateState::Closed | GateState::NotChecked, _) => Some("not_checked"),
     }
 }
@@ -215,9 +216,12 @@ fn gate_word(gate: GateState, delivery: &Delivery) -> Option<&'static str> {
 /// The `wait_result` of a block.
 fn wait_result(end: &WaitEnd) -> Option<&'static str> {
     match end {
-        WaitEnd::Answered => None,
-        WaitEnd::Blocked(FailReason::Setting | FailReason::Unreadable | FailReason::Stale(_)) => Some("not_waited"),
-        WaitEnd::Blocked(FailReason::BeyondDeadline) => Some("too_far"),
+        WaitEnd::Answered | WaitEnd::Superseded(_) => None,
+        WaitEnd::Blocked(FailReason::Setting | FailReason::Unreadable | FailReason::Park | FailReason::Stale(_)) => {
+            Some("not_waited")
+        }
+        WaitEnd::Blocked(FailReason::BeyondDeadline) | WaitEnd::TooFarToPark(_) => Some("too_far"),
+        WaitEnd::Parked(_) => Some("parked"),
         WaitEnd::Blocked(FailReason::DeadlineReached) => Some("timed_out"),
     }
 }

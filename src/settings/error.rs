@@ -97,6 +97,39 @@ pub enum SettingError {
          and currentBuild.currentResult on Jenkins."
     )]
     NoStatus,
+    /// A setting of GitHub on another system.
+    #[error("{name} (from {set_by}) is {value}, which works only on GitHub Actions, and this is {system}. {instead}.")]
+    OnlyOnGitHub {
+        name: &'static str,
+        value: &'static str,
+        set_by: Source,
+        system: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
+    /// `resume` on another system.
+    #[error(
+        "'resume' re-runs jobs on GitHub, and this is {0} without GITHUB_REPOSITORY. Run it in a scheduled workflow on GitHub \
+         Actions; elsewhere, use on_block: wait."
+    )]
+    ResumeElsewhere(&'static str),
+    /// There is no token for GitHub.
+    #[error(
+        "github_token is not set. On GitHub, pass 'GITHUB_TOKEN: ${{{{ github.token }}}}' under env:, or the input github_token, \
+         in a job with 'permissions: {{ actions: write, checks: read }}'."
+    )]
+    NoToken,
+    /// The token cannot be sent.
+    #[error(
+        "github_token (from {0}) contains white space or characters that no request can carry. Allowed: a GitHub token."
+    )]
+    Token(Source),
+    /// GitHub's address cannot be used.
+    #[error(
+        "GITHUB_API_URL is {0}, which cannot be used: github_token is sent only over https, or to this machine. Allowed: an \
+         address such as https://api.github.com."
+    )]
+    GitHubUrl(Foreign),
     /// The API client cannot be set up.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -107,6 +140,15 @@ impl SettingError {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::MissingKey | Self::NoStatus)
+    }
+
+    /// The setting whose value cannot be used.
+    pub(super) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid { name, .. } | Self::NotUtf8 { name, .. } => Some(name),
+            Self::Token(_) => Some("github_token"),
+            _ => None,
+        }
     }
 }
 

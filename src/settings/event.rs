@@ -122,7 +122,12 @@ fn event_type(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<Eve
         Subcommand::TrackDeployment => (EventType::Deployment, "track deployment"),
         Subcommand::TrackBuild => (EventType::Build, "track build"),
         Subcommand::Run => (EventType::Deployment, "run"),
-        Subcommand::None | Subcommand::Check { .. } | Subcommand::Finish | Subcommand::Flush | Subcommand::Version => {
+        Subcommand::None
+        | Subcommand::Check { .. }
+        | Subcommand::Finish
+        | Subcommand::Flush
+        | Subcommand::Resume
+        | Subcommand::Version => {
             let default = EventType::Deployment.word();
             let kind = resolver.with_default("event_type", default, &Argument::allowed(EVENT_TYPE), EventType::parse);
             return kind.map(|kind| kind.value);

@@ -9,6 +9,7 @@ mod config_file;
 mod error;
 mod event;
 mod flat_yaml;
+mod github;
 mod resolver;
 mod run;
 mod sources;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use command_line::{COMMANDS, Command, CommandLine, EarlyExit, GROUPS, Subcommand, parse};
 pub use error::SettingError;
+pub use github::{GitHubSettings, ResumePlan};
 pub use resolver::ResolvedSetting;
 pub use run::{RunCommand, RunPlan};
 pub use spool::SpoolConfig;
@@ -49,6 +51,8 @@ pub enum Plan {
     Finish(Settings, Option<Sourced<Status>>),
     /// Deliver spooled events.
     Flush(Settings, FlushPlan),
+    /// Re-run parked jobs.
+    Resume(Settings, ResumePlan),
     /// Show what would be sent.
     Check(CheckPlan),
     /// Nothing: [`Resolved::errors`] says what is wrong.
@@ -91,6 +95,7 @@ pub struct Settings {
     pub errors: ErrorPolicy,
     pub spool: SpoolConfig,
     pub output_file: Option<PathBuf>,
+    pub github: GitHubSettings,
     /// Whether to write the job summary.
     pub summary: bool,
 }
@@ -120,6 +125,7 @@ enum Action {
     Run,
     Finish,
     Flush,
+    Resume,
     Check { online: bool },
 }
 
@@ -144,7 +150,8 @@ pub fn resolve(
     let action = action(&mut resolver, line.subcommand);
     let is_check = matches!(action, Some(Action::Check { .. }));
     resolver.records = is_check;
-    let key = api::api_key(&mut resolver, !is_check);
+    // `resume` needs no key.
+    let key = if action == Some(Action::Resume) { None } else { api::api_key(&mut resolver, !is_check) };
     if let Some(key) = &key {
         resolver.redactor.add(key.value.expose());
     }
@@ -152,7 +159,7 @@ pub fn resolve(
     let mut event = None;
     let mut job_status = None;
     match action {
-        Some(Action::Flush) => {}
+        Some(Action::Flush | Action::Resume) => {}
         Some(Action::Finish) => job_status = event::job_status(&mut resolver, system.job_status(env).as_ref()),
         Some(Action::Report { .. } | Action::Run | Action::Check { .. }) | None => {
             // `check` shows the event of the script to wrap.
@@ -160,7 +167,8 @@ pub fn resolve(
             event = event::resolve(&mut resolver, line.subcommand, under_run, context);
         }
     }
-    let wait = wait::resolve(&mut resolver, context, now);
+    let wait = wait::resolve(&mut resolver, system, context, now);
+    let (github, resume) = github::resolve(&mut resolver, env, system, action == Some(Action::Resume));
     let fail_on_api_error = resolver.switch("fail_on_api_error", true);
     let require_gate = resolver.switch("require_gate", false);
     let run = run::resolve(&mut resolver, system.stop_timeout());
@@ -187,25 +195,27 @@ pub fn resolve(
             let output_file = output_file.map(|path| path.value);
             let settings = || {
                 let (api, wait) = (api?, wait?);
-                Some(Settings { api, ui_url, wait, errors, spool, output_file, summary })
+                Some(Settings { api, ui_url, wait, errors, spool, output_file, github, summary })
             };
-            plan(action, settings(), event, job_status, run, flush, line).unwrap_or(Plan::Invalid)
+            plan(action, settings(), Parts { event, job_status, run, flush, resume }, line).unwrap_or(Plan::Invalid)
         }
         Some(_) | None => Plan::Invalid,
     };
     Resolved { plan, settings: resolved, errors: problems, warnings, note: file.note, redactor, verbose, debug }
 }
 
-/// The plan for `action`. `None` only if a part is missing, which is an error that has been noted.
-fn plan(
-    action: Action,
-    settings: Option<Settings>,
+/// What the commands need besides the common settings.
+struct Parts {
     event: Option<Event>,
     job_status: Option<Sourced<Status>>,
     run: RunSettings,
     flush: FlushPlan,
-    line: &CommandLine,
-) -> Option<Plan> {
+    resume: Option<ResumePlan>,
+}
+
+/// The plan for `action`. `None` only if a part is missing, which is an error that has been noted.
+fn plan(action: Action, settings: Option<Settings>, parts: Parts, line: &CommandLine) -> Option<Plan> {
+    let Parts { event, job_status, run, flush, resume } = parts;
     let settings = settings?;
     Some(match action {
         Action::Report { failure_fails_job } => Plan::Report(settings, ReportPlan { event: event?, failure_fails_job }),
@@ -219,6 +229,7 @@ fn plan(
         }
         Action::Finish => Plan::Finish(settings, job_status),
         Action::Flush => Plan::Flush(settings, flush),
+        Action::Resume => Plan::Resume(settings, resume?),
         Action::Check { .. } => return None,
     })
 }
@@ -229,6 +240,7 @@ fn action(resolver: &mut Resolver<'_>, subcommand: Subcommand) -> Option<Action>
         Subcommand::Run => Some(Action::Run),
         Subcommand::Finish => Some(Action::Finish),
         Subcommand::Flush => Some(Action::Flush),
+        Subcommand::Resume => Some(Action::Resume),
         Subcommand::Check { online } => Some(Action::Check { online }),
         Subcommand::TrackDeployment | Subcommand::TrackBuild | Subcommand::Version => {
             Some(Action::Report { failure_fails_job: false })
@@ -242,13 +254,14 @@ fn action_of_settings(resolver: &mut Resolver<'_>) -> Option<Action> {
         "track" => Some(Action::Report { failure_fails_job: true }),
         "finish" => Some(Action::Finish),
         "flush" => Some(Action::Flush),
+        "resume" => Some(Action::Resume),
         "check" => Some(Action::Check { online: false }),
         _ => None,
     };
     let action = resolver.with_default("command", "track", &table::Argument::allowed(table::COMMAND), parse)?;
     match (action.value, script(resolver)) {
         (Action::Report { .. }, Some(_)) => Some(Action::Run),
-        (Action::Finish | Action::Flush | Action::Check { .. }, Some(script)) => {
+        (Action::Finish | Action::Flush | Action::Resume | Action::Check { .. }, Some(script)) => {
             resolver.errors.push(SettingError::RunAndCommand { run: script.source, command: action.source });
             None
         }

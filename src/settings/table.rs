@@ -25,6 +25,10 @@ pub enum Scope {
     Run,
     /// `flush`.
     Flush,
+    /// GitHub's API. All commands.
+    GitHub,
+    /// `resume`.
+    Resume,
     /// What is printed and written. All commands.
     Output,
 }
@@ -71,9 +75,13 @@ const TIME: Argument = Argument::Value("TIME");
 const URL: Argument = Argument::Value("URL");
 
 /// The words of `on_block` and the settings that it sets.
-pub const ON_BLOCK: &[&str] = &["fail", "wait"];
+pub const ON_BLOCK: &[&str] = &["fail", "wait", "park"];
+/// The words of `on_flow`: such a block is never parked.
+pub const ON_FLOW: &[&str] = &["fail", "wait"];
+/// The words of `on_superseded`.
+pub const ON_SUPERSEDED: &[&str] = &["ignore", "fail"];
 /// The words of `command`.
-pub const COMMAND: &[&str] = &["track", "finish", "flush", "check"];
+pub const COMMAND: &[&str] = &["track", "finish", "flush", "resume", "check"];
 /// The words of `event_type`.
 pub const EVENT_TYPE: &[&str] = &["deployment", "build"];
 
@@ -203,7 +211,7 @@ pub const SETTINGS: &[Setting] = &[
         "on_block",
         Argument::Words(ON_BLOCK),
         "fail",
-        "what to do when a rule blocks; sets the next four",
+        "what to do when a rule blocks (park: on GitHub); sets the next four",
     ),
     value(
         Scope::Blocks,
@@ -230,10 +238,33 @@ pub const SETTINGS: &[Setting] = &[
     value(
         Scope::Blocks,
         "on_flow",
-        Argument::Words(ON_BLOCK),
+        Argument::Words(ON_FLOW),
         "fail",
         "what to do at a flow violation or an unknown code (428); waiting seldom lifts these",
     ),
+    value(
+        Scope::GitHub,
+        "on_superseded",
+        Argument::Words(ON_SUPERSEDED),
+        "ignore",
+        "what to do on GitHub if a newer run of the workflow makes this one obsolete; needs github_token",
+    ),
+    value(
+        Scope::GitHub,
+        "github_token",
+        Argument::Value("TOKEN"),
+        "GITHUB_TOKEN",
+        "the token for GitHub, for resume and on_superseded",
+    ),
+    value(
+        Scope::Resume,
+        "workflow",
+        FILE,
+        "",
+        "the file name of the workflow whose jobs park, such as deploy.yml; required",
+    ),
+    value(Scope::Resume, "branch", NAME, "the default branch", "the branch whose runs count"),
+    switch(Scope::Resume, "dry_run", "false", "print what would be re-run, and re-run nothing"),
     value(Scope::Blocks, "wait_timeout", DURATION, "30m", "the longest total wait; never beyond the job's own limit"),
     value(Scope::Blocks, "poll_interval", DURATION, "30s", "the time between polls if the API announces no end"),
     value(

@@ -2,10 +2,12 @@
 //!
 //! Owns: how `on_block` sets the others, and the job's own limit.
 
+use super::error::SettingError;
 use super::resolver::Resolver;
-use super::table::{Argument, ON_BLOCK};
-use crate::ci::Context;
+use super::table::{Argument, ON_BLOCK, ON_FLOW};
+use crate::ci::{Context, System};
 use crate::model::policy::{OnBlock, WaitPolicy};
+use crate::model::source::Sourced;
 use crate::model::time::{DURATION_FORMS, Moment, parse_duration};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -14,20 +16,33 @@ use tokio::time::Instant;
 /// The reserve at the end of a job's time for reporting why it fails.
 const MARGIN: Duration = Duration::from_secs(15);
 
-pub(super) fn resolve(resolver: &mut Resolver<'_>, context: &Context, now: Timestamp) -> Option<WaitPolicy> {
+pub(super) fn resolve(
+    resolver: &mut Resolver<'_>,
+    system: &System,
+    context: &Context,
+    now: Timestamp,
+) -> Option<WaitPolicy> {
     let allowed = Argument::allowed(ON_BLOCK);
     // `on_block` sets these four. A higher source beats a more specific setting of a lower one.
     let on = |resolver: &mut Resolver<'_>, name: &'static str| {
-        let on_block = resolver.one_of(name, &[name, "on_block"], "fail", &allowed, parse_on_block);
-        on_block.map(|on_block| on_block.value)
+        let own = resolver.sources.pick(&[name]).ok().flatten();
+        let on_block = resolver.one_of(name, &[name, "on_block"], "fail", &allowed, parse_on_block)?;
+        if own.is_some_and(|own| own.source == on_block.source) {
+            only_on_github(resolver, system, name, &on_block);
+        }
+        Some(on_block.value)
     };
-    resolver.with_default("on_block", "fail", &allowed, parse_on_block);
+    if let Some(on_block) = resolver.with_default("on_block", "fail", &allowed, parse_on_block) {
+        only_on_github(resolver, system, "on_block", &on_block);
+    }
     let on_conflict = on(resolver, "on_conflict");
     let on_window = on(resolver, "on_window");
     let on_approval = on(resolver, "on_approval");
     let on_soak = on(resolver, "on_soak");
     // Waiting seldom lifts these, so `on_block` does not set it.
-    let on_flow = resolver.with_default("on_flow", "fail", &allowed, parse_on_block).map(|on_flow| on_flow.value);
+    let parse_on_flow = |word: &str| parse_on_block(word).filter(|on_flow| *on_flow != OnBlock::Park);
+    let on_flow = resolver.with_default("on_flow", "fail", &Argument::allowed(ON_FLOW), parse_on_flow);
+    let on_flow = on_flow.map(|on_flow| on_flow.value);
     let timeout = resolver.positive_duration("wait_timeout", "30m");
     let poll_interval = resolver.positive_duration("poll_interval", "30s");
     let recheck_interval = resolver.with_default("recheck_interval", "10m", DURATION_FORMS, parse_duration);
@@ -48,10 +63,25 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, context: &Context, now: Times
     })
 }
 
+/// Adds an error if `on_block` is `park` on another system than GitHub.
+fn only_on_github(resolver: &mut Resolver<'_>, system: &System, name: &'static str, on_block: &Sourced<OnBlock>) {
+    if on_block.value == OnBlock::Park && !system.is_github() {
+        resolver.errors.push(SettingError::OnlyOnGitHub {
+            name,
+            value: "park",
+            set_by: on_block.source.clone(),
+            system: system.name,
+            instead: "Use wait, with a wait_timeout that covers the block, or fail and start the job again later, for \
+                      example with GitLab's 'when: delayed' or a scheduled pipeline",
+        });
+    }
+}
+
 fn parse_on_block(word: &str) -> Option<OnBlock> {
     match word.to_ascii_lowercase().as_str() {
         "fail" => Some(OnBlock::Fail),
         "wait" => Some(OnBlock::Wait),
+        "park" => Some(OnBlock::Park),
         _ => None,
     }
 }

@@ -56,16 +56,16 @@ impl<'a, E: Fn(Progress<'_>)> Reporter<'a, E> {
         Self { last: None, reasons: Vec::new(), deadline, limit, clock, emit }
     }
 
-    /// Sleeps until `wake`, and reports progress meanwhile.
-    pub(super) async fn sleep(&mut self, record: &WaitRecord, block: &Block, wake: Instant) {
+    /// Sleeps until `wake`, and reports progress meanwhile. The next poll is at `next_poll`.
+    pub(super) async fn sleep(&mut self, record: &WaitRecord, block: &Block, wake: Instant, next_poll: Instant) {
         let reason = reason(block);
         if !self.reasons.contains(&reason) {
-            self.report(record, block, Some(wake));
+            self.report(record, block, Some(next_poll));
             self.reasons.push(reason);
         }
         while self.due() <= wake {
             sleep_until(self.due()).await;
-            self.report(record, block, Some(wake));
+            self.report(record, block, Some(next_poll));
         }
         sleep_until(wake).await;
     }

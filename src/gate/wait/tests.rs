@@ -3,6 +3,7 @@
 use super::super::tests::{after, block, policy, seconds, start};
 use super::*;
 use crate::model::policy::{OnBlock, WaitPolicy};
+use crate::model::superseded::Superseded;
 use crate::model::verdict::{Receipt, Rejection, Unavailable, UnavailableCause};
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ struct Server<F> {
     clock: Clock,
     /// How long a request without an answer lasts.
     patience: u64,
+    /// From when on a newer run exists, if that is asked.
+    superseded_after: Option<Duration>,
+    questions: Vec<Duration>,
 }
 
 /// What the server does with a request.
@@ -48,6 +52,15 @@ impl<F: FnMut(usize, Timestamp) -> Does> EventSender for Server<F> {
             idempotency_key: String::new(),
         }
     }
+
+    fn may_be_superseded(&self) -> bool {
+        self.superseded_after.is_some()
+    }
+
+    async fn superseded(&mut self, _deadline: Instant) -> Option<Superseded> {
+        self.questions.push(self.began.elapsed());
+        (self.began.elapsed() >= self.superseded_after?).then_some(Superseded::By(7))
+    }
 }
 
 /// How a wait went.
@@ -56,23 +69,36 @@ struct Story {
     end: WaitEnd,
     wait: WaitRecord,
     asked: Vec<Duration>,
+    questions: Vec<Duration>,
     progress: Vec<(Duration, ProgressKind, BlockKind)>,
     took: Duration,
 }
 
 async fn wait_with(policy: &WaitPolicy, seed: u64, answers: impl FnMut(usize, Timestamp) -> Does) -> Story {
+    wait_in_run(policy, seed, None, answers).await
+}
+
+/// The same in a run that a newer one supersedes after some time.
+async fn wait_in_run(
+    policy: &WaitPolicy,
+    seed: u64,
+    superseded_after: Option<Duration>,
+    answers: impl FnMut(usize, Timestamp) -> Does,
+) -> Story {
     let clock = Clock::simulated(start());
     let began = Instant::now();
     let progress = RefCell::new(Vec::new());
     let emit = |it: Progress<'_>| progress.borrow_mut().push((began.elapsed(), it.kind, it.block.kind));
     let params = WaitParams { policy, own_version: "1.4.2", clock };
-    let mut server = Server { answers, asked: Vec::new(), began, clock, patience: 100 };
+    let mut server =
+        Server { answers, asked: Vec::new(), began, clock, patience: 100, superseded_after, questions: Vec::new() };
     let mut wait = WaitRecord::default();
     let mut rng = fastrand::Rng::with_seed(seed);
     let (result, end) = send_until_decided(&mut server, &emit, &params, &mut rng, &mut wait).await;
     assert_eq!(result.requests, u32::try_from(server.asked.len()).unwrap());
     let took = began.elapsed();
-    Story { verdict: result.verdict, end, wait, asked: server.asked, progress: progress.into_inner(), took }
+    let (asked, questions) = (server.asked, server.questions);
+    Story { verdict: result.verdict, end, wait, asked, questions, progress: progress.into_inner(), took }
 }
 
 fn blocked(block: &Block) -> Does {
@@ -347,4 +373,48 @@ async fn unreadable_conflict_is_not_waited_for() {
     let story = wait_with(&policy(OnBlock::Wait), 3, |_, _| blocked(&Block::unreadable_conflict())).await;
     assert!(matches!(story.end, WaitEnd::Blocked(FailReason::Unreadable)), "{:?}", story.end);
     assert_eq!(story.asked.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn block_that_parks_ends_at_once_even_if_another_was_waited_for() {
+    let park = policy(OnBlock::Park);
+    for block in [freeze(after(start(), 60)), approval(), block(409, "CONCURRENT_DEPLOYMENT", Value::Null, json!({}))] {
+        let story = wait_with(&park, 3, |_, _| blocked(&block)).await;
+        assert!(matches!(story.end, WaitEnd::Blocked(FailReason::Park)), "{:?}", story.end);
+        assert_eq!((story.asked.len(), story.wait.waited()), (1, None));
+    }
+    let policy = WaitPolicy { on_approval: OnBlock::Park, ..policy(OnBlock::Wait) };
+    let story = wait_with(&policy, 3, |request, now| {
+        blocked(&if request == 1 { freeze(now + 60.seconds()) } else { approval() })
+    })
+    .await;
+    assert!(matches!(story.end, WaitEnd::Blocked(FailReason::Park)) && story.asked.len() == 2, "{:?}", story.end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreadable_conflict_and_flow_are_not_parked() {
+    let story = wait_with(&policy(OnBlock::Park), 3, |_, _| blocked(&Block::unreadable_conflict())).await;
+    assert!(matches!(story.end, WaitEnd::Blocked(FailReason::Unreadable)), "{:?}", story.end);
+    let never = policy(OnBlock::Park).never_park();
+    let story = wait_with(&never, 3, |_, _| blocked(&approval())).await;
+    assert!(matches!(story.end, WaitEnd::Blocked(FailReason::Setting)), "{:?}", story.end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn newer_run_ends_the_wait_before_the_next_poll() {
+    let story = wait_in_run(&policy(OnBlock::Wait), 3, Some(seconds(100)), |_, _| blocked(&approval())).await;
+    assert!(matches!(story.end, WaitEnd::Superseded(Superseded::By(7))), "{:?}", story.end);
+    assert_eq!(story.questions.len(), story.asked.len(), "one question before each poll after the first request");
+    assert!(story.took >= seconds(100) && story.took < seconds(200), "{:?}", story.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn question_for_a_newer_run_does_not_delay_the_last_poll() {
+    for timeout in [5, 10, 60, 1_800] {
+        let policy = WaitPolicy { timeout: seconds(timeout), ..policy(OnBlock::Wait) };
+        let story = wait_in_run(&policy, 3, Some(seconds(10_000)), |_, _| blocked(&approval())).await;
+        assert_eq!(*story.asked.last().unwrap(), seconds(timeout));
+        assert_eq!(story.questions.len(), story.asked.len() - 1);
+        assert!(story.questions.iter().all(|at| *at <= seconds(timeout.saturating_sub(10))), "{:?}", story.questions);
+    }
 }

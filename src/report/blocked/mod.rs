@@ -5,6 +5,7 @@ mod next_steps;
 
 use super::context::ReportContext;
 use super::layout::Report;
+use super::parked;
 use crate::gate::wait::{WaitLimit, WaitRecord};
 use crate::gate::{FailReason, StaleConflict, stale_conflict};
 use crate::model::block::{Block, BlockKind};
@@ -129,6 +130,7 @@ fn wait_outcome(block: &Block, failure: BlockFailure<'_>) -> Option<String> {
     let waited = wait.waited().map_or_else(String::new, |waited| format!(" Waited {}.", format_duration(waited)));
     match reason {
         FailReason::Setting | FailReason::Unreadable | FailReason::Stale(_) if waited.is_empty() => None,
+        FailReason::Park => Some(parked::TOO_FAR.to_owned()),
         FailReason::Setting => {
             Some(format!("The reason has changed, and {} is set to fail.{waited}", setting(block.kind)))
         }

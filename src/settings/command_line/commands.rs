@@ -87,6 +87,12 @@ pub const COMMANDS: &[Command] = &[
         example: "versioner flush --retry-set-aside",
     },
     Command {
+        words: &["resume"],
+        subcommand: Some(Subcommand::Resume),
+        about: "On GitHub: re-run the parked jobs of a workflow whose block has ended",
+        example: "versioner resume --workflow deploy.yml --dry-run",
+    },
+    Command {
         words: &["check"],
         subcommand: Some(Subcommand::Check { online: false }),
         about: "Show what would be sent and where each value comes from; sends no event",
@@ -177,31 +183,38 @@ impl Command {
             Some(Subcommand::TrackDeployment | Subcommand::TrackBuild | Subcommand::Run | Subcommand::Check { .. }) => {
                 true
             }
-            Some(Subcommand::Finish | Subcommand::Flush | Subcommand::Version) => false,
+            Some(Subcommand::Finish | Subcommand::Flush | Subcommand::Resume | Subcommand::Version) => false,
         };
         match setting.scope {
-            Scope::Api | Scope::Blocks | Scope::Output => true,
+            Scope::Api | Scope::Blocks | Scope::GitHub | Scope::Output => true,
             Scope::Event | Scope::Deployment | Scope::Build => describes_event,
             Scope::Status => describes_event || self.subcommand == Some(Subcommand::Finish),
             Scope::Check => matches!(self.subcommand, Some(Subcommand::Check { .. })),
             Scope::Bare => false,
             Scope::Run => self.subcommand == Some(Subcommand::Run),
             Scope::Flush => self.subcommand == Some(Subcommand::Flush),
+            Scope::Resume => self.subcommand == Some(Subcommand::Resume),
         }
     }
 
     /// Whether its help lists `setting`: it uses it, under this name.
     fn lists(&self, setting: &Setting) -> bool {
         let Some(subcommand) = self.subcommand.filter(|_| self.accepts(setting)) else { return false };
-        let is_gate = !matches!(subcommand, Subcommand::TrackBuild | Subcommand::Finish | Subcommand::Flush);
+        let is_resume = subcommand == Subcommand::Resume;
+        let is_gate =
+            !is_resume && !matches!(subcommand, Subcommand::TrackBuild | Subcommand::Finish | Subcommand::Flush);
+        const FOR_ANY_SERVER: [&str; 5] = ["allow_http", "request_timeout", "retries", "ca_bundle", "ca_only"];
         match setting.scope {
             _ if subcommand == Subcommand::Version => false,
             Scope::Blocks => is_gate,
+            Scope::GitHub => is_gate || (is_resume && setting.name == "github_token"),
+            Scope::Api if is_resume => FOR_ANY_SERVER.contains(&setting.name),
             Scope::Deployment => subcommand != Subcommand::TrackBuild,
             Scope::Build => !matches!(subcommand, Subcommand::TrackDeployment | Subcommand::Run),
             Scope::Status => subcommand != Subcommand::Run,
             Scope::Run => subcommand == Subcommand::Run || subcommand == Subcommand::None,
             Scope::Flush => subcommand == Subcommand::Flush,
+            Scope::Resume => is_resume,
             Scope::Api | Scope::Event | Scope::Check | Scope::Bare | Scope::Output => true,
         }
     }
@@ -232,7 +245,7 @@ fn group_of(setting: &Setting) -> &'static str {
     match setting.scope {
         Scope::Event | Scope::Deployment | Scope::Build | Scope::Status | Scope::Check => EVENT,
         Scope::Api | Scope::Flush => API,
-        Scope::Blocks => BLOCKS,
+        Scope::Blocks | Scope::GitHub | Scope::Resume => BLOCKS,
         Scope::Bare | Scope::Run => WRAPPING,
         Scope::Output => OUTPUT,
     }

@@ -38,6 +38,8 @@ pub enum Subcommand {
     Finish,
     /// `flush`.
     Flush,
+    /// `resume`.
+    Resume,
     /// `version`.
     Version,
 }
