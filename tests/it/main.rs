@@ -33,6 +33,7 @@ mod outputs;
 mod readme;
 mod rejected;
 mod requests;
+mod resume;
 #[cfg(unix)]
 mod run;
 mod spool;

@@ -18,7 +18,7 @@ use crate::json_response::JsonResponse;
 use crate::state::{AccountName, RateLimitWindow, SandboxState, SharedState};
 use crate::status::EventType;
 use crate::validate::Event;
-use crate::{builds, deployments};
+use crate::{builds, deployments, github};
 
 /// The largest request body.
 pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
@@ -32,6 +32,7 @@ pub(crate) fn router() -> Router<Arc<SharedState>> {
         .route("/build-events/", post(report).layer(Extension(EventType::Build)))
         .route("/deployment-events", any(redirect))
         .route("/build-events", any(redirect))
+        .nest(github::PREFIX, github::router())
         .fallback(JsonResponse::detail(StatusCode::NOT_FOUND, "Not found"))
         .method_not_allowed_fallback(JsonResponse::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
 }

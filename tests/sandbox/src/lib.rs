@@ -23,6 +23,7 @@ mod api;
 mod builds;
 mod clock;
 mod deployments;
+mod github;
 mod json_response;
 mod log;
 mod options;
@@ -38,6 +39,7 @@ mod status;
 mod tls;
 mod validate;
 
+pub use github::{GitHubAnnotation, GitHubJob, GitHubRun, GitHubState, NewRun, Permission};
 pub use log::ReceivedRequest;
 pub use options::{Keys, Options, Tls};
 pub use reply::{Fault, HeaderValues, Reply};

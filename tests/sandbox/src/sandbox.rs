@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::github::GitHubState;
 use crate::log::ReceivedRequest;
 use crate::options::{Keys, Options};
 use crate::reply::Reply;
@@ -181,6 +182,18 @@ impl Sandbox {
     /// The data of the accounts, as `GET /_sandbox/state` returns it.
     pub fn state(&self) -> Value {
         self.shared.lock().snapshot()
+    }
+
+    /// The base URL of GitHub's API.
+    pub fn github_url(&self) -> String {
+        format!("{}{}", self.url(), crate::github::PREFIX)
+    }
+
+    /// Reads or changes GitHub's state. The second argument is the server's clock.
+    pub fn github<T>(&self, change: impl FnOnce(&mut GitHubState, jiff::Timestamp) -> T) -> T {
+        let state = &mut *self.shared.lock();
+        let now = state.now();
+        change(&mut state.github, now)
     }
 
     /// Waits until the log has `n` API requests. Returns whether it does before the timeout.

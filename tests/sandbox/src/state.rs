@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::account::Account;
 use crate::clock;
+use crate::github::GitHubState;
 use crate::json_response::JsonResponse;
 use crate::log::ReceivedRequest;
 use crate::options::{Keys, Options};
@@ -39,6 +40,7 @@ pub(crate) struct SandboxState {
     /// The first reply for each account, event type and idempotency key.
     pub(crate) idempotent_replies: HashMap<(AccountName, EventType, HeaderValue), JsonResponse>,
     pub(crate) rate_limit_windows: BTreeMap<AccountName, RateLimitWindow>,
+    pub(crate) github: GitHubState,
     seq: u64,
     initial_settings: Settings,
 }
@@ -73,6 +75,7 @@ impl SandboxState {
             log: Vec::new(),
             idempotent_replies: HashMap::new(),
             rate_limit_windows: BTreeMap::new(),
+            github: GitHubState::default(),
             seq: 0,
             initial_settings: settings,
         }
