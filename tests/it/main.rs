@@ -30,6 +30,7 @@ mod journal;
 mod messages;
 mod network;
 mod outputs;
+mod park;
 mod readme;
 mod rejected;
 mod requests;
