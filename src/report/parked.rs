@@ -37,17 +37,15 @@ pub fn report(context: ReportContext<'_>, block: &Block, marker: Marker, now: Ti
     }
     let roles: Vec<&str> = block.details.approver_roles.iter().map(Foreign::clean).collect();
     report.fact("Who can approve", (!roles.is_empty()).then(|| roles.join(", ")));
-    let when = match marker.kind {
-        ParkKind::Window | ParkKind::Soak => "then",
-        ParkKind::Approval => "until it is approved",
-        ParkKind::Conflict => "until the other deployment has ended",
-    };
     let ahead = Duration::try_from(marker.not_before.duration_since(now)).unwrap_or_default();
+    let earliest = format!("{} ({} after this check)", minutes(marker.not_before), format_duration(ahead));
+    let when = match marker.kind {
+        ParkKind::Window | ParkKind::Soak => format!("after {earliest}"),
+        ParkKind::Approval => format!("first after {earliest}, and again until it is approved"),
+        ParkKind::Conflict => format!("first after {earliest}, and again until the other deployment has ended"),
+    };
     report.next.push(format!(
-        "It re-runs by itself {when}, at the earliest {} after this check, if resume is scheduled: this repository needs a \
-         scheduled workflow with command: resume ({PAGE}). Otherwise re-run this job after {}.",
-        format_duration(ahead),
-        minutes(marker.not_before)
+        "It re-runs by itself if resume is scheduled in this repository, {when}: {PAGE}. Otherwise re-run this job then."
     ));
     report
 }

@@ -43,7 +43,7 @@ fn parked_job_fails_at_once_with_a_marker_and_one_error() {
     let error = run.only("error");
     assert!(error.title().starts_with("Parked: shop 1.4.2 → production until 20"), "{}", error.title());
     assert!(error.title().ends_with(" UTC (no-deploy window friday_freeze)"), "{}", error.title());
-    for words in ["Fridays", "re-runs by itself", "if resume is scheduled", "docs/resume.md"] {
+    for words in ["Fridays", "re-runs by itself if resume is scheduled", "docs/resume.md"] {
         assert!(error.message.contains(words), "{words}: {}", error.message);
     }
     assert!(run.summary().contains("Parked"), "{}", run.summary());
@@ -238,7 +238,7 @@ fn waiting_job_stops_when_a_newer_run_succeeded_runs_or_is_pending() {
         (None, false),
     ] {
         let sandbox = Sandbox::start();
-        sandbox.rule(window(2));
+        sandbox.rule(window(1));
         let call = in_run(&sandbox, newer);
         let run = call.run();
         if superseded {
@@ -324,7 +324,7 @@ fn wrapped_command_of_a_superseded_job_does_not_run() {
 #[test]
 fn run_is_looked_up_if_the_variables_do_not_name_its_workflow() {
     let sandbox = Sandbox::start();
-    sandbox.rule(window(2));
+    sandbox.rule(window(1));
     let call = in_run(&sandbox, Some(None)).without("GITHUB_WORKFLOW_REF");
     let id = sandbox.github(|github, _| github.runs[0].id);
     let run = call.env("GITHUB_RUN_ID", &id.to_string()).run();
@@ -334,7 +334,7 @@ fn run_is_looked_up_if_the_variables_do_not_name_its_workflow() {
 #[test]
 fn github_that_cannot_be_asked_is_one_warning_or_closes_a_required_gate() {
     let sandbox = Sandbox::start();
-    sandbox.rule(window(2));
+    sandbox.rule(window(1));
     sandbox.github(|github, _| github.actions = Permission::None);
     let call = in_run(&sandbox, None).env("INPUT_RECHECK_INTERVAL", "500ms");
     let run = call.run();
@@ -342,7 +342,7 @@ fn github_that_cannot_be_asked_is_one_warning_or_closes_a_required_gate() {
     assert!(events(&sandbox) > 2 && run.only("warning").message.contains("actions: read"), "{}", run.all());
 
     let sandbox = Sandbox::start();
-    sandbox.rule(window(2));
+    sandbox.rule(window(1));
     sandbox.github(|github, _| github.actions = Permission::None);
     let run = in_run(&sandbox, None).env("INPUT_REQUIRE_GATE", "true").run();
     assert_eq!((run.code, run.outputs()["gate"].as_str()), (5, "blocked"), "{}", run.all());
@@ -368,4 +368,78 @@ fn token_reaches_no_child_and_no_other_server() {
         assert!(!format!("{request:?}").contains("ghs_"), "{request:?}");
     }
     assert_eq!(statuses(&sandbox), ["started", "completed"]);
+}
+
+/// One attempt of the job `deploy` of a run: wraps a command, and reports to GitHub how it ended.
+fn attempt(sandbox: &Sandbox, run: u64, attempt: u32, version: &str) -> Run {
+    let (number, token) = sandbox.github(|github, _| (github.run_mut(run).number, github.token.clone()));
+    let actor = if attempt == 1 { "mona" } else { "github-actions[bot]" };
+    let output = parking(sandbox)
+        .without("INPUT_STATUS")
+        .envs(&[
+            ("INPUT_RUN", "echo deployed"),
+            ("INPUT_VERSION", version),
+            ("INPUT_ON_SUPERSEDED", "fail"),
+            ("PATH", "/usr/bin:/bin"),
+            ("GITHUB_TOKEN", &token),
+            ("GITHUB_API_URL", &sandbox.github_url()),
+            ("GITHUB_RUN_ID", &run.to_string()),
+            ("GITHUB_RUN_NUMBER", &number.to_string()),
+            ("GITHUB_RUN_ATTEMPT", &attempt.to_string()),
+            ("GITHUB_WORKFLOW_REF", "octo/shop/.github/workflows/deploy.yml@refs/heads/main"),
+            ("GITHUB_TRIGGERING_ACTOR", actor),
+        ])
+        .run();
+    let conclusion = if output.code == 0 { "success" } else { "failure" };
+    sandbox.github(|github, now| github.complete_job(run, "deploy", conclusion, &output.all(), now));
+    output
+}
+
+#[test]
+fn after_a_freeze_the_newest_commit_is_deployed_alone() {
+    let sandbox = Sandbox::start();
+    sandbox.rule(window(7_200));
+    let runs = ["1.4.2", "1.4.3", "1.4.4"].map(|version| {
+        let run = sandbox.github(|github, now| {
+            let run = github.add_run(NewRun::default(), now);
+            github.add_job(run, "deploy", None, vec![]);
+            run
+        });
+        let output = attempt(&sandbox, run, 1, version);
+        assert_eq!((output.code, output.outputs()["wait_result"].as_str()), (5, "parked"), "{}", output.all());
+        run
+    });
+    let resume = || {
+        let token = sandbox.github(|github, _| github.token.clone());
+        let call = Versioner::bare().envs(&[("GITHUB_ACTIONS", "true"), ("GITHUB_REPOSITORY", "octo/shop")]);
+        let call = call.envs(&[("GITHUB_TOKEN", &token), ("GITHUB_API_URL", &sandbox.github_url())]);
+        let output = call.args(["resume", "--workflow", "deploy.yml", "--json"]).run();
+        assert_eq!(output.code, 0, "{}", output.all());
+        let json = output.json();
+        let rows = json["jobs"].as_array().unwrap().iter();
+        rows.map(|row| (row["run"].as_u64().unwrap(), row["decision"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
+    };
+    let rows = |newest: &[&str]| {
+        let newest = newest.iter().map(|word| (runs[2], (*word).to_owned()));
+        let others = [runs[1], runs[0]].map(|run| (run, "superseded".to_owned()));
+        newest.chain(others).collect::<Vec<_>>()
+    };
+    assert_eq!(resume(), rows(&["waiting"]));
+    sandbox.settings(json!({"clock_offset_seconds": 7_200 + 61}));
+    assert_eq!(resume(), rows(&["rerun"]));
+    let output = attempt(&sandbox, runs[2], 2, "1.4.4");
+    assert_eq!(output.code, 0, "{}", output.all());
+    assert_eq!(resume(), rows(&[]));
+    let attempts = sandbox.github(|github, _| runs.map(|run| github.run_mut(run).attempts.len()));
+    assert_eq!(attempts, [1, 1, 2]);
+    let state = sandbox.state();
+    let all = |kind: &str, field: &str| -> Vec<String> {
+        let items = state["accounts"]["main"][kind].as_array().unwrap().iter();
+        items.map(|item| item[field].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (all("versions", "version"), all("deployments", "status")),
+        (vec!["1.4.4".into()], vec!["completed".into()])
+    );
+    sandbox.github(|github, _| assert!(github.violations.is_empty(), "{:?}", github.violations));
 }

@@ -20,6 +20,8 @@ pub(crate) struct Step {
 /// What GitHub would show for a step.
 pub(crate) struct StepOutput {
     pub(crate) code: i32,
+    /// stdout and stderr as they were written.
+    pub(crate) text: String,
     log: Vec<String>,
     annotations: Vec<String>,
     summary: String,
@@ -56,6 +58,11 @@ impl Step {
         self
     }
 
+    pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.insert(name.to_owned(), value.to_string());
+        self
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<StepOutput> {
         fs::write(&self.summary, "").context("cannot write the step's summary file")?;
         // One pipe for stdout and stderr keeps their lines in order.
@@ -70,11 +77,14 @@ impl Step {
         log.read_to_string(&mut text).context("cannot read the step's log")?;
         let status = child.wait().context("cannot wait for the step")?;
         let (commands, log): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("::"));
+        let log = log.into_iter().map(str::to_owned).collect();
+        let annotations = commands.into_iter().filter_map(annotation).collect();
         Ok(StepOutput {
             code: status.code().unwrap_or(-1),
-            log: log.into_iter().map(str::to_owned).collect(),
-            annotations: commands.into_iter().filter_map(annotation).collect(),
+            log,
+            annotations,
             summary: plain_text(&fs::read_to_string(&self.summary)?),
+            text,
         })
     }
 }
@@ -113,7 +123,11 @@ fn annotation(line: &str) -> Option<String> {
 
 /// Removes HTML tags and resolves character references.
 fn plain_text(html: &str) -> String {
-    let spaced = html.replace("</th><td>", ": ").replace("<li>", "• ");
+    let spaced = html
+        .replace("</th><td>", ": ")
+        .replace("<li>", "• ")
+        .replace("</td><td>", " | ")
+        .replace("</th><th align=\"left\">", " | ");
     let mut out = String::new();
     let mut rest = spaced.as_str();
     while let Some(at) = rest.find(['<', '&']) {

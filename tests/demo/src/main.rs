@@ -1,10 +1,11 @@
 //! The demo: runs the real binary against the sandbox, as GitHub would, and prints the result of each scene.
 //!
-//! Owns the scenes. `github` runs a step and formats what GitHub would show.
+//! Owns the scenes but one, which is in `parking`. `github` runs a step and formats what GitHub would show.
 
 #![allow(clippy::print_stdout, reason = "the demo prints its result")]
 
 mod github;
+mod parking;
 
 use anyhow::{Context as _, ensure};
 use github::Step;
@@ -57,12 +58,13 @@ fn main() -> anyhow::Result<()> {
     for result in scenes {
         result?;
     }
+    parking::show(&binary, &directory)?;
     println!("\nEnd of the demo. The sandbox stops now.");
     Ok(())
 }
 
 /// A no-deploy window for production that ends in `seconds`.
-fn freeze(seconds: u32) -> versioner_sandbox::Rule {
+pub(crate) fn freeze(seconds: u32) -> versioner_sandbox::Rule {
     json!({"kind": "schedule", "name": "friday_freeze", "environment": "production", "reason": "Weekly deployment freeze",
         "message": "No deployments allowed on Fridays after 3pm PST", "ends_in_seconds": seconds, "offset": "-07:00"})
     .into()
