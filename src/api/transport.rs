@@ -78,7 +78,6 @@ impl Transport {
     }
 
     /// A request with our `User-Agent`.
-    #[must_use]
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.http.request(method, url).header(USER_AGENT, &self.user_agent)
     }

@@ -10,6 +10,7 @@ use crate::model::park::RERUN_PERIOD;
 use crate::model::resume::{Decision, Job, Markers, NewerRuns, ParkedJob, Progress, Rerun, WorkflowRun};
 use crate::report::resume::{self as words, JobResult, Resumed, Row};
 use crate::settings::ResumePlan;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The most requests of a call. A `GITHUB_TOKEN` has 1,000 an hour for the whole repository.
@@ -203,10 +204,10 @@ impl Search<'_> {
             return Ok(Markers::find(&annotations));
         }
         for attempt in (1..run.attempt).rev() {
-            if !earlier.contains_key(&attempt) {
-                earlier.insert(attempt, self.github.jobs(run.id, Some(attempt)).await?);
-            }
-            let jobs = earlier.get(&attempt).map(Vec::as_slice).unwrap_or_default();
+            let jobs = match earlier.entry(attempt) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.github.jobs(run.id, Some(attempt)).await?),
+            };
             let named = || jobs.iter().filter(|other| other.name.raw() == job.name.raw());
             let same_start = named().find(|other| other.started == job.started);
             let Some(original) = same_start.or_else(|| named().next()) else { continue };

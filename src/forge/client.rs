@@ -275,7 +275,7 @@ impl<'a> GitHub<'a> {
     fn classify(&mut self, result: HttpResult) -> Result<Reply, (GitHubError, Option<Duration>)> {
         let reply = match result {
             HttpResult::Failed(cause) => {
-                return Err((GitHubError::Unavailable(self.transport.unavailable(cause)), None));
+                return Err((GitHubError::Unavailable(Box::new(self.transport.unavailable(cause))), None));
             }
             HttpResult::Reply(reply) => reply,
         };
@@ -284,7 +284,7 @@ impl<'a> GitHub<'a> {
         self.clock = ServerClock::from_date(reply.header("date"), now).or(self.clock);
         let message = || serde_json::from_slice::<ErrorReply>(&reply.body).ok()?.message.map(Foreign::new);
         let requested = backoff::requested_pause(reply.status, |name| reply.header(name), self.clock.at(now));
-        let unavailable = |cause| GitHubError::Unavailable(self.transport.unavailable(cause));
+        let unavailable = |cause| GitHubError::Unavailable(Box::new(self.transport.unavailable(cause)));
         let error = match (reply.status, reply.body_state) {
             (200..=299, BodyState::Complete) => return Ok(reply),
             (200..=299, BodyState::Truncated) => {

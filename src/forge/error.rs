@@ -18,7 +18,7 @@ pub enum GitHubError {
     /// Any other status.
     Status(u16, Option<Foreign>),
     /// No usable answer.
-    Unavailable(Unavailable),
+    Unavailable(Box<Unavailable>),
     /// The reply is not what GitHub documents, or is too large.
     Unreadable,
     /// This call may make no more requests.

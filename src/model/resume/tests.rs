@@ -109,7 +109,7 @@ fn all_failed_jobs_are_re_run_together_only_if_each_is_ready() {
     let newer = NewerRuns::default();
     let decide = |failed, parked: &[ParkedJob]| newer.decide(&run(7, Progress::Failed), failed, parked, now());
     let (one, two) = (parked(1, "a", 0), parked(2, "b", -60));
-    assert_eq!(decide(1, &[one.clone()]), (vec![Decision::Rerun], Some(Rerun::FailedJobs)));
+    assert_eq!(decide(1, std::slice::from_ref(&one)), (vec![Decision::Rerun], Some(Rerun::FailedJobs)));
     let both = decide(2, &[one.clone(), two.clone()]);
     assert_eq!(both, (vec![Decision::Rerun, Decision::Rerun], Some(Rerun::FailedJobs)));
     // A third job failed for another reason: the one that has been due for longest goes first.
@@ -118,7 +118,7 @@ fn all_failed_jobs_are_re_run_together_only_if_each_is_ready() {
     let later = parked(3, "c", 1);
     let (decisions, rerun) = decide(2, &[one, later.clone()]);
     assert_eq!((decisions, rerun), (vec![Decision::Rerun, Decision::Waiting(later.due)], Some(Rerun::Job(1))));
-    assert_eq!(decide(1, &[later.clone()]), (vec![Decision::Waiting(later.due)], None));
+    assert_eq!(decide(1, std::slice::from_ref(&later)), (vec![Decision::Waiting(later.due)], None));
     assert_eq!(decide(1, &[]), (vec![], None));
 }
 
