@@ -21,10 +21,14 @@ mod text;
 pub use commands::execute;
 pub use env::Env;
 
-/// What tests compare with the documentation and with fixtures.
+/// What tests compare with the documentation and with fixtures, and what `benches/compare` measures and simulates.
 #[doc(hidden)]
 pub mod internals {
+    pub use crate::api::{RetryDecision, RetryPauses};
     pub use crate::ci::{Context, Detected, System};
+    pub use crate::gate::{PollReason, WaitDecision, WaitState, decide_wait};
+    pub use crate::model::block::Block;
+    pub use crate::model::policy::{OnBlock, WaitPolicy};
     pub use crate::report::Outputs;
     pub use crate::settings::table::{Argument, OTHER_VARIABLES, SETTINGS, Setting};
     pub use crate::settings::{COMMANDS, Command, GROUPS};

@@ -17,7 +17,7 @@ mod send;
 mod tls;
 mod transport;
 
-pub use backoff::LONGEST_PAUSE;
+pub use backoff::{LONGEST_PAUSE, RetryDecision, RetryPauses};
 pub use client::Client;
 pub use config::{ApiConfig, is_loopback};
 pub use error::ClientError;

@@ -95,6 +95,7 @@ pub struct WaitState<'a> {
 /// What to do after a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitDecision {
+    /// Fail the job.
     Fail(FailReason),
     /// Poll after this pause.
     Poll(Duration, PollReason),

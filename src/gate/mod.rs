@@ -7,9 +7,8 @@ mod decide;
 pub mod wait;
 
 #[cfg(test)]
-mod simulation;
-#[cfg(test)]
 mod tests;
 
-pub use decide::{BlockEnd, FailReason, StaleConflict, block_end, stale_conflict};
-use decide::{PollReason, WaitDecision, WaitState, decide_wait};
+pub use decide::{
+    BlockEnd, FailReason, PollReason, StaleConflict, WaitDecision, WaitState, block_end, decide_wait, stale_conflict,
+};

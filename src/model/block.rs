@@ -38,15 +38,19 @@ pub enum BlockKind {
 pub struct Block {
     /// The HTTP status: 409, 423 or 428, or 2xx if the body reports a block.
     pub status: u16,
+    /// What blocks.
     pub kind: BlockKind,
     /// Whether the body could be read. The gate never waits for an unreadable block.
     pub readable: bool,
+    /// The API's code for the reason.
     pub code: Option<Foreign>,
+    /// The server's explanation.
     pub message: Option<Foreign>,
     /// `retry_after`, parsed and as it was written.
     pub retry_after: Option<(Moment, Foreign)>,
     /// The time in the `Retry-After` header, by the server's clock.
     pub retry_after_header: Option<Timestamp>,
+    /// More about the reason, by kind.
     pub details: Details,
 }
 

@@ -23,10 +23,15 @@ pub enum OnBlock {
 /// The settings for blocks and waiting.
 #[derive(Clone, Debug)]
 pub struct WaitPolicy {
+    /// If another deployment is in progress.
     pub on_conflict: OnBlock,
+    /// In a no-deploy window.
     pub on_window: OnBlock,
+    /// If an approval is missing.
     pub on_approval: OnBlock,
+    /// If the soak time is not over.
     pub on_soak: OnBlock,
+    /// For every other reason.
     pub on_flow: OnBlock,
     /// The longest total wait.
     pub timeout: Duration,
