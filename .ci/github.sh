@@ -77,22 +77,3 @@ install_action_validator() {
       "@action-validator/core@${wanted}" "@action-validator/cli@${wanted}"
   fi
 }
-
-# Measures how much time entrypoint.sh adds by finding and verifying the program, with the release files.
-measure_entrypoint() {
-  local url key action=${work}/action direct wrapped
-  mkdir -p -- "${action}"
-  cp -- action.yml entrypoint.sh Cargo.toml "${release_files}"/* "${action}/"
-  start_sandbox
-  url=$(sed -n 's/^listening on //p' "${work}/sandbox.out")
-  key=$(sed -n 's/^api key //p' "${work}/sandbox.out")
-  local event=(env -i "PATH=${PATH}" "INPUT_API_URL=${url}" "INPUT_API_KEY=${key}" INPUT_PRODUCT_NAME=shop
-    INPUT_VERSION=1.4.2 INPUT_ENVIRONMENT=staging INPUT_STATUS=auto)
-  direct=$(time_runs "${event[@]}" "${action}/versioner-${musl}")
-  wrapped=$(time_runs "${event[@]}" sh "${action}/entrypoint.sh")
-  stop_sandbox
-  awk -v events="${events}" -v direct="${direct}" -v wrapped="${wrapped}" 'BEGIN {
-    printf "one event: %.1f ms without entrypoint.sh, %.1f ms with it\n",
-      direct / 1000 / events, wrapped / 1000 / events
-  }'
-}

@@ -27,9 +27,9 @@ install_toolchain() {
 
 install_packages() {
   local need missing=()
-  # PROGRAM:PACKAGE. `type -P` finds the program `time`, not the shell keyword.
+  # PROGRAM:PACKAGE.
   for need in curl:curl musl-gcc:musl-tools qemu-aarch64-static:qemu-user-static readelf:binutils rsync:rsync \
-    script:bsdutils time:time; do
+    script:bsdutils strace:strace valgrind:valgrind; do
     type -P "${need%:*}" || missing+=("${need#*:}")
   done
   python3 -c 'import ensurepip' || missing+=(python3-venv)

@@ -74,6 +74,20 @@ readme_block() {
   sed 's/^/  $ /' -- "$2"
 }
 
+# Starts the sandbox that the tests have built.
+start_sandbox() {
+  local tries
+  # The loop below must not read the output of an earlier sandbox.
+  rm -f -- "${work}/sandbox.out"
+  "${CARGO_TARGET_DIR}/debug/versioner-sandbox" >"${work}/sandbox.out" 2>&1 &
+  sandbox_pid=$!
+  for ((tries = 0; tries < 100; tries++)); do
+    ! grep -qs '^api key ' "${work}/sandbox.out" || return 0
+    sleep 0.1
+  done
+  die 'the sandbox did not start within 10 seconds'
+}
+
 stop_sandbox() {
   if [[ -n ${sandbox_pid} ]]; then
     kill -- "${sandbox_pid}" 2>/dev/null || true

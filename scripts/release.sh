@@ -166,7 +166,7 @@ write_sbom() {
   local copy epoch
   epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
   copy=$(mktemp -d)
-  cp -a -- Cargo.toml Cargo.lock build.rs src tests "${copy}"
+  cp -a -- Cargo.toml Cargo.lock build.rs benches src tests "${copy}"
   SOURCE_DATE_EPOCH=${epoch} "${tools}/bin/cargo-cyclonedx" cyclonedx --quiet --manifest-path "${copy}/Cargo.toml" \
     --format json --spec-version 1.5 --describe binaries --target "$1"
   sed "s|path+file://${copy}|path+file:///versioner|" -- "${copy}/versioner_bin.cdx.json" >"$2"

@@ -13,7 +13,10 @@ pub(crate) fn describe(programs: &Programs) -> anyhow::Result<Vec<(String, Strin
     let mut facts = vec![
         ("Date".to_owned(), jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()),
         ("Processor".to_owned(), format!("{}, {cores} cores", cpu.unwrap_or(std::env::consts::ARCH))),
-        ("Kernel".to_owned(), first_line(Command::new("uname").arg("-sr"))?),
+        (
+            "Kernel".to_owned(),
+            first_line(Command::new("uname").arg("-sr"))?.split('-').next().unwrap_or_default().to_owned(),
+        ),
         ("versioner".to_owned(), commit()?),
         ("Rust".to_owned(), first_line(Command::new("rustc").arg("--version"))?),
         ("curl".to_owned(), first_line(Command::new("curl").arg("--version"))?),

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its progress and its results")]
 
+mod charts;
 mod compare;
 mod contender;
 mod figures;
@@ -15,14 +16,16 @@ mod measure;
 mod page;
 mod server;
 mod size;
-mod svg;
+mod tables;
+
 mod tasks;
 
 use clap::{Args, Parser, Subcommand};
 use contender::{Endpoint, Programs, Transport};
 use figures::{Comparison, Figures};
 use server::Server;
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
+use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 #[command(name = "versioner-compare", about = "Measures versioner, and writes docs/performance.md")]
@@ -97,8 +100,18 @@ struct CompareFlags {
     dry_run: bool,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Flags::parse().command {
+fn main() -> ExitCode {
+    match run(Flags::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("versioner-compare: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Action) -> anyhow::Result<()> {
+    match command {
         Action::Compare(flags) => {
             let comparison = compare(&flags)?;
             let mut figures = if flags.dry_run { Figures::default() } else { Figures::load()? };
@@ -120,7 +133,9 @@ fn main() -> anyhow::Result<()> {
             finish(&figures, false)
         }
         Action::Guard { x86_64, aarch64, record } => {
-            println!("{}", guard::guard(&guard::Binaries { x86_64, aarch64 }, record)?);
+            // Calls run in a directory of their own.
+            let binaries = guard::Binaries { x86_64: absolute(x86_64)?, aarch64: absolute(aarch64)? };
+            println!("{}", guard::guard(&binaries, record)?);
             Ok(())
         }
         Action::Render => finish(&Figures::load()?, false),
@@ -138,7 +153,6 @@ fn finish(figures: &Figures, dry_run: bool) -> anyhow::Result<()> {
 }
 
 fn compare(flags: &CompareFlags) -> anyhow::Result<Comparison> {
-    let absolute = |path: &PathBuf| std::path::absolute(path);
     let programs = Programs {
         versioner: absolute(&flags.versioner)?,
         floor: absolute(&flags.floor)?,
