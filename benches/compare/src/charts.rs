@@ -2,7 +2,7 @@
 
 use crate::contender::Transport;
 use crate::figures::Figures;
-use crate::fleet::FleetResult;
+use crate::fleet::{Fleet, FleetResult};
 use crate::tables::{label, ms, number};
 use std::fmt::Write as _;
 
@@ -44,13 +44,18 @@ pub(crate) fn all(figures: &Figures) -> Vec<(String, String)> {
                 .map(|(id, bytes)| Bar::new(id, *bytes as f64, format!("{:.1} MB", *bytes as f64 / 1e6)));
             files.push((name("size"), bars(theme, "Size on disk, with Node.js where it is needed", sizes.collect())));
         }
-        let largest = figures.fleets.iter().filter(|result| result.fleet.jobs == 100_000 && result.fleet.jitter);
-        if let Some(fleet) = largest.clone().find(|result| result.fleet.limit.is_none()) {
-            let limited = largest.clone().find(|result| result.fleet.retry_after == Some(60));
+        let mut shown = figures.fleets.iter().filter(|result| shows(&result.fleet));
+        if let Some(fleet) = shown.clone().find(|result| result.fleet.limit.is_none()) {
+            let limited = shown.find(|result| result.fleet.limit.is_some());
             files.push((name("window"), window(theme, fleet, limited)));
         }
     }
     files
+}
+
+/// Whether the chart of the window's end shows this fleet.
+pub(crate) fn shows(fleet: &Fleet) -> bool {
+    fleet.jobs == 100_000 && fleet.jitter && (fleet.limit.is_none() || fleet.retry_after == Some(60))
 }
 
 struct Bar {
@@ -135,7 +140,7 @@ fn window(theme: &Theme, fleet: &FleetResult, limited: Option<&FleetResult>) -> 
             number(value)
         );
     }
-    for second in (0..fleet.per_second.len()).step_by(15) {
+    for second in (0..fleet.per_second.len()).step_by(30) {
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\" fill=\"{}\">{second} s</text>",

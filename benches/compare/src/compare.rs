@@ -55,7 +55,7 @@ fn case(
             ensure!(requests == 1, "{} sent {requests} requests", contenders[index].id);
         }
     }
-    let ours: Vec<f64> = usages[0].iter().map(|usage| usage.wall).collect();
+    let ours = usages[0].clone();
     let figures = contenders.iter().zip(usages).map(|(contender, usages)| {
         let before = server.traffic();
         let system_calls = system_calls(contender, directory)?;
@@ -69,8 +69,14 @@ fn case(
             system_calls,
             bytes_sent: after.received - before.received,
             bytes_received: after.sent - before.sent,
-            ratio: Spread::of(ours.iter().zip(&usages).map(|(ours, usage)| ours / usage.wall).collect()),
+            ratio: ratio(&ours, &usages, |usage| usage.wall),
+            cpu_ratio: ratio(&ours, &usages, |usage| usage.cpu),
         })
     });
     figures.collect()
+}
+
+/// What `versioner` used by what a contender used, round by round.
+fn ratio(ours: &[Usage], theirs: &[Usage], field: fn(&Usage) -> f64) -> Spread {
+    Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| field(ours) / field(theirs)).collect())
 }

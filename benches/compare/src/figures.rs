@@ -57,6 +57,8 @@ pub(crate) struct ContenderFigures {
     pub(crate) bytes_received: u64,
     /// The time of `versioner` by the time of this contender, in the same round.
     pub(crate) ratio: Spread,
+    /// The same for the CPU time, which depends less on what else runs.
+    pub(crate) cpu_ratio: Spread,
 }
 
 /// Another command of the program.
@@ -100,6 +102,8 @@ pub(crate) struct Size {
     /// The program's own code, by the top-level module.
     pub(crate) modules: Vec<(String, u64)>,
     pub(crate) functions: Vec<(String, u64)>,
+    /// The largest constants and variables.
+    pub(crate) data: Vec<(String, u64)>,
     /// What the file would be smaller by without a feature. `None`: the program does not build without it.
     #[serde(default)]
     pub(crate) features: Vec<(String, Option<i64>)>,

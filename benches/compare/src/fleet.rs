@@ -38,7 +38,8 @@ pub(crate) struct FleetResult {
     pub(crate) peak_before: u32,
     /// The most requests in one second from the end on.
     pub(crate) peak_after: u32,
-    /// Requests in each of the first seconds after the end.
+    /// Requests in each of the first seconds after the end. Recorded only for the fleets in the chart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) per_second: Vec<u32>,
     /// How long after the end a job may go on, in seconds: on average, for 95 % of the jobs, and for the last.
     pub(crate) lost: [f64; 3],
@@ -192,7 +193,7 @@ impl Simulation {
             fleet: self.fleet,
             peak_before: most(&mut self.seconds.range(..end)).unwrap_or_default(),
             peak_after: most(&mut self.seconds.range(end..)).unwrap_or_default(),
-            per_second: (end..end + 75).map(|at| self.seconds.get(&at).copied().unwrap_or_default()).collect(),
+            per_second: (end..end + 240).map(|at| self.seconds.get(&at).copied().unwrap_or_default()).collect(),
             lost: [mean, at(recorded * 95 / 100), at(recorded)].map(|seconds| (seconds * 10.0).round() / 10.0),
             polls: (
                 (requests as f64 / jobs.len() as f64 * 100.0).round() / 100.0,

@@ -113,7 +113,7 @@ fn compare(recorded: &Recorded, measured: &Recorded) -> Vec<String> {
 }
 
 fn percent(before: u64, now: u64) -> f64 {
-    (now as f64 / before as f64 - 1.0) * 100.0
+    (now as f64 - before as f64) * 100.0 / before as f64
 }
 
 fn table(recorded: &Recorded, measured: &Recorded) -> String {

@@ -119,7 +119,10 @@ fn run(command: Action) -> anyhow::Result<()> {
             finish(&figures, flags.dry_run)
         }
         Action::Fleet { million } => {
-            let fleets = fleet::all(million).into_iter().map(fleet::Fleet::run).collect();
+            let mut fleets: Vec<_> = fleet::all(million).into_iter().map(fleet::Fleet::run).collect();
+            for result in fleets.iter_mut().filter(|result| !charts::shows(&result.fleet)) {
+                result.per_second.clear();
+            }
             finish(&Figures { fleets, ..Figures::load()? }, false)
         }
         Action::Size { versioner, symbols, features } => {

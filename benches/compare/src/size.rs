@@ -4,20 +4,10 @@
 
 use crate::figures::{Size, root};
 use anyhow::{Context as _, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
-
-/// The features of dependencies that the program could be built without.
-const FEATURES: [(&str, &str); 6] = [
-    ("clap", "suggestions"),
-    ("clap", "error-context"),
-    ("clap", "help"),
-    ("hyper-util", "client-proxy"),
-    ("rustls", "tls12"),
-    ("serde_json", "arbitrary_precision"),
-];
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
@@ -25,20 +15,30 @@ const TARGET: &str = "x86_64-unknown-linux-musl";
 pub(crate) fn examine(released: &Path, symbols: &Path) -> anyhow::Result<Size> {
     let mut crates = BTreeMap::new();
     let mut modules = BTreeMap::new();
-    let mut functions = Vec::new();
+    let mut seen = BTreeSet::new();
+    let (mut functions, mut data) = (Vec::new(), Vec::new());
     let listing = output("nm", [OsStr::new("--print-size"), "--radix=d".as_ref(), "--demangle".as_ref()], symbols)?;
     for line in listing.lines() {
         let mut fields = line.splitn(4, ' ');
-        let (_, size, kind, name) = (fields.next(), fields.next(), fields.next(), fields.next());
-        let (Some(Ok(size)), Some("t" | "T" | "w" | "W"), Some(name)) = (size.map(str::parse::<u64>), kind, name)
-        else {
+        let (address, size, kind, name) = (fields.next(), fields.next(), fields.next(), fields.next());
+        let (Some(Ok(size)), Some(kind), Some(name)) = (size.map(str::parse::<u64>), kind, name) else { continue };
+        // A function may have several names.
+        if !seen.insert(address) {
             continue;
-        };
+        }
+        match kind {
+            "t" | "T" | "w" | "W" => {}
+            "r" | "R" | "d" | "D" => {
+                data.push((shortened(without_hash(name)), size));
+                continue;
+            }
+            _ => continue,
+        }
         *crates.entry(crate_of(name)).or_insert(0) += size;
         if let Some(module) = module_of(name) {
             *modules.entry(module).or_insert(0) += size;
         }
-        functions.push((without_hash(name).to_owned(), size));
+        functions.push((shortened(without_hash(name)), size));
     }
     Ok(Size {
         file: std::fs::metadata(released)?.len(),
@@ -46,6 +46,7 @@ pub(crate) fn examine(released: &Path, symbols: &Path) -> anyhow::Result<Size> {
         crates: largest(crates, 20),
         modules: largest(modules, 20),
         functions: largest(functions, 10),
+        data: largest(data, 5),
         features: Vec::new(),
     })
 }
@@ -81,7 +82,7 @@ fn output(
 
 /// The path that a demangled name starts with, without what wraps it, as in `<a::B as c::D>::e`.
 fn path_of(name: &str) -> &str {
-    let skipped = ["<", "&", "mut ", "dyn ", "*const ", "*mut ", "[", "("];
+    let skipped = ["<", "&", "mut ", "dyn ", "*const ", "*mut ", "[", "(", "bool "];
     let mut path = name;
     while let Some(rest) = skipped.iter().find_map(|prefix| path.strip_prefix(prefix)) {
         path = rest;
@@ -89,9 +90,14 @@ fn path_of(name: &str) -> &str {
     path
 }
 
-/// The crate that a function belongs to. A generic function counts for the crate of its definition.
+/// The crate that a function belongs to. A generic function counts for the crate of its definition, and a trait's function for
+/// any type, as in `<T as core::fmt::Debug>::fmt`, for the crate of the trait.
 fn crate_of(name: &str) -> String {
     let path = path_of(name);
+    let path = match path.split_once(" as ") {
+        Some((parameter, implemented)) if !parameter.contains("::") => path_of(implemented),
+        _ => path,
+    };
     let first: String = path.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect();
     let rest = &path[first.len()..];
     match first.as_str() {
@@ -109,6 +115,12 @@ fn module_of(name: &str) -> Option<String> {
     Some(rest.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect())
 }
 
+/// The names of generic functions can fill a screen.
+fn shortened(name: &str) -> String {
+    const LONGEST: usize = 90;
+    if name.chars().count() <= LONGEST { name.to_owned() } else { name.chars().take(LONGEST).chain(['…']).collect() }
+}
+
 fn without_hash(name: &str) -> &str {
     name.rsplit_once("::h").filter(|(_, hash)| hash.len() == 16).map_or(name, |(path, _)| path)
 }
@@ -121,20 +133,36 @@ pub(crate) fn features(scratch: &Path, full: u64) -> anyhow::Result<Vec<(String,
     let manifest = scratch.join("Cargo.toml");
     let original = std::fs::read_to_string(&manifest)?;
     let mut costs = Vec::new();
-    for (name, feature) in FEATURES {
-        let changed: Vec<String> = original
-            .lines()
-            .map(|line| match line.starts_with(&format!("{name} = ")) {
-                true => line.replace(&format!(", \"{feature}\""), "").replace(&format!("\"{feature}\""), ""),
-                false => line.to_owned(),
-            })
-            .collect();
-        std::fs::write(&manifest, changed.join("\n"))?;
+    for (name, feature) in optional_features(&original) {
+        std::fs::write(&manifest, without_feature(&original, &name, &feature))?;
         let size = build(scratch)?;
-        let cost = size.map(|size| full as i64 - size as i64);
-        costs.push((format!("{name}: {feature}"), cost));
+        costs.push((format!("{name}: {feature}"), size.map(|size| full as i64 - size as i64)));
     }
     Ok(costs)
+}
+
+/// The features of direct dependencies in a manifest, but for `std`, which all need: dependency and feature.
+fn optional_features(manifest: &str) -> Vec<(String, String)> {
+    let dependencies = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    let dependencies = dependencies.take_while(|line| *line != "[dev-dependencies]");
+    let features = dependencies.filter_map(|line| {
+        let (name, rest) = line.split_once(" = ")?;
+        let list = rest.split_once(", features = [")?.1.split(']').next()?;
+        let features = list.split(", ").map(|feature| feature.trim_matches('"')).filter(|feature| *feature != "std");
+        Some(features.map(|feature| (name.to_owned(), feature.to_owned())).collect::<Vec<_>>())
+    });
+    features.flatten().collect()
+}
+
+fn without_feature(manifest: &str, dependency: &str, feature: &str) -> String {
+    let start = format!("{dependency} = ");
+    let line = |line: &str| match line.starts_with(&start) {
+        true => {
+            line.replace(&format!("\"{feature}\""), "").replace("[, ", "[").replace(", , ", ", ").replace(", ]", "]")
+        }
+        false => line.to_owned(),
+    };
+    manifest.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The size of the program in `directory`. `None` if it does not build.
@@ -166,6 +194,9 @@ mod tests {
             ("<alloc::vec::Vec<T> as core::clone::Clone>::clone", "the standard library"),
             ("versioner_action::gate::decide::decide_wait", "versioner itself"),
             ("ring_core_0_17_14__x25519_sc_mask", "ring (C and assembly)"),
+            ("bool libunwind::CFI_Parser<A>::parse<B>(A&)", "libunwind"),
+            ("<&T as core::fmt::Debug>::fmt", "the standard library"),
+            ("<(A,B) as hyper_util::Service>::call", "hyper_util"),
             ("memcpy", "the C library, and the rest"),
         ] {
             assert_eq!(crate_of(name), expected, "{name}");
@@ -177,6 +208,18 @@ mod tests {
         assert_eq!(module_of("versioner_action::gate::decide::decide_wait").as_deref(), Some("gate"));
         assert_eq!(module_of("<versioner_action::ci::Context as core::fmt::Debug>::fmt").as_deref(), Some("ci"));
         assert_eq!(module_of("rustls::client::connect"), None);
+    }
+
+    #[test]
+    fn features_are_found_and_removed() {
+        let manifest = "[dependencies]\na = \"1\"\nb = { version = \"1\", features = [\"std\", \"x\", \"y\"] }\n\
+                        [dev-dependencies]\nc = { version = \"1\", features = [\"z\"] }";
+        let features = optional_features(manifest);
+        assert_eq!(features, [("b", "x"), ("b", "y")].map(|(name, feature)| (name.to_owned(), feature.to_owned())));
+        for (feature, left) in [("x", "[\"std\", \"y\"]"), ("y", "[\"std\", \"x\"]"), ("std", "[\"x\", \"y\"]")] {
+            let changed = without_feature(manifest, "b", feature);
+            assert!(changed.contains(&format!("features = {left}")), "{changed}");
+        }
     }
 
     #[test]

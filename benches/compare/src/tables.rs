@@ -41,7 +41,7 @@ pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -117,11 +117,12 @@ pub(crate) fn ratios(comparison: &Comparison) -> String {
                 format!("{} ÷ {}", case(figures), label(&contender.id)),
                 ratio(median),
                 format!("{}–{}", ratio(low), ratio(high)),
+                ratio(contender.cpu_ratio.median),
                 target.map_or_else(String::new, |(_, _, target)| format!("{} {}", ratio(*target), verdict(*target))),
             ]
         })
     });
-    table(&["`versioner` ÷ other", "median", "middle half", "target"], rows)
+    table(&["`versioner` ÷ other", "time", "middle half", "CPU", "target for the time"], rows)
 }
 
 pub(crate) fn tasks(comparison: &Comparison) -> String {
@@ -250,6 +251,7 @@ pub(crate) fn size(size: &Size) -> String {
         part("functions by crate", &size.crates, false),
         part("`versioner`'s own functions by module", &size.modules, true),
         part("largest functions", &size.functions, true),
+        part("largest constants", &size.data, true),
     ];
     if !size.features.is_empty() {
         parts.push(table(&["without this feature of a dependency", "bytes saved"], size.features.iter().map(feature)));
@@ -280,6 +282,7 @@ mod tests {
             bytes_sent: 1,
             bytes_received: 1,
             ratio: spread(value),
+            cpu_ratio: spread(2.5),
         };
         let contenders = vec![contender("versioner", 1.0), contender("floor-raw", 1.81), contender("curl", 0.25)];
         let event = EventFigures { transport: Transport::Http, delay_ms: 0, rounds: 1, contenders };
@@ -294,7 +297,7 @@ mod tests {
             spool: Vec::new(),
         };
         let ratios = ratios(&comparison);
-        assert!(ratios.contains("| 1.81 | 1.81–1.81 | 1.80 **missed** |"), "{ratios}");
-        assert!(ratios.contains("| 0.25 | 0.25–0.25 | 0.25 met |"), "{ratios}");
+        assert!(ratios.contains("| 1.81 | 1.81–1.81 | 2.50 | 1.80 **missed** |"), "{ratios}");
+        assert!(ratios.contains("| 0.25 | 0.25–0.25 | 2.50 | 0.25 met |"), "{ratios}");
     }
 }

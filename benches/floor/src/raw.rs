@@ -6,6 +6,11 @@ use anyhow::{Context as _, ensure};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+/// The allocator of the program.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().context("the first argument must be an address")?;
