@@ -17,7 +17,7 @@ pub(crate) fn describe(programs: &Programs) -> anyhow::Result<Vec<(String, Strin
             "Kernel".to_owned(),
             first_line(Command::new("uname").arg("-sr"))?.split('-').next().unwrap_or_default().to_owned(),
         ),
-        ("versioner".to_owned(), commit()?),
+        ("versioner".to_owned(), first_line(Command::new(&programs.versioner).arg("--version"))?),
         ("Rust".to_owned(), first_line(Command::new("rustc").arg("--version"))?),
         ("curl".to_owned(), first_line(Command::new("curl").arg("--version"))?),
     ];
@@ -34,18 +34,12 @@ pub(crate) fn describe(programs: &Programs) -> anyhow::Result<Vec<(String, Strin
     Ok(facts)
 }
 
-/// The commit that is measured, and whether the checkout has changes.
-fn commit() -> anyhow::Result<String> {
-    let root = crate::figures::root();
-    let commit = first_line(Command::new("git").arg("-C").arg(&root).args(["rev-parse", "--short=12", "HEAD"]))?;
-    let changes = Command::new("git").arg("-C").arg(&root).args(["status", "--porcelain", "--", "src"]).output()?;
-    Ok(if changes.stdout.is_empty() { commit } else { format!("{commit}, with changes") })
-}
-
 fn first_line(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("{:?}", command.get_program()))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().next().unwrap_or("unknown").trim().to_owned())
+    let line = text.lines().next().unwrap_or("unknown").trim();
+    // curl lists its libraries.
+    Ok(line.split(" (x86_64").next().unwrap_or(line).to_owned())
 }
 
 /// The sizes of what each contender needs on the runner, as far as they are files of its own.
