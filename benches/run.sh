@@ -8,8 +8,9 @@
 #     benches/run.sh render                                    write the page again from the recorded figures
 #
 # `compare` includes the vendor's clients if their paths are in VENDOR_CLI (the program) and VENDOR_ACTION (a checkout
-# with its dist directory). It runs on Linux on x86-64 and needs curl, git, strace and musl-gcc. `guard` builds the
-# release files, and needs valgrind and strace. CARGO names another cargo.
+# with its dist directory). It runs on Linux on x86-64 and needs curl, git, strace and musl-gcc. As root, it measures with
+# real-time priority, so that other processes disturb less. `guard` builds the release files, and needs valgrind and
+# strace. CARGO names another cargo.
 
 set -Eeuo pipefail
 shopt -s inherit_errexit
@@ -20,13 +21,14 @@ readonly build=${CARGO_TARGET_DIR:-target}
 export CC_x86_64_unknown_linux_musl=${CC_x86_64_unknown_linux_musl:-musl-gcc}
 
 main() {
-  local command=${1:-} arguments=()
+  local command=${1:-} arguments=() priority=()
   (($# == 0)) || shift
   case ${command} in
     compare)
       "${cargo}" build --release --locked --target "${target}" --bin versioner
       "${cargo}" build --release --locked --target "${target}" --package versioner-floor
       arguments=(--versioner "${build}/${target}/release/versioner" --floor "${build}/${target}/release")
+      ! chrt --fifo 10 true 2>/dev/null || priority=(chrt --fifo 10)
       [[ -z ${VENDOR_CLI:-} ]] || arguments+=(--vendor-cli "${VENDOR_CLI}")
       [[ -z ${VENDOR_ACTION:-} ]] || arguments+=(--vendor-action "${VENDOR_ACTION}")
       ;;
@@ -50,7 +52,7 @@ main() {
       ;;
   esac
   "${cargo}" build --profile bench-tool --locked --package versioner-compare
-  "${build}/bench-tool/versioner-compare" "${command}" "${arguments[@]}" "$@"
+  "${priority[@]}" "${build}/bench-tool/versioner-compare" "${command}" "${arguments[@]}" "$@"
 }
 
 main "$@"

@@ -17,6 +17,7 @@ pub(crate) fn describe(programs: &Programs) -> anyhow::Result<Vec<(String, Strin
             "Kernel".to_owned(),
             first_line(Command::new("uname").arg("-sr"))?.split('-').next().unwrap_or_default().to_owned(),
         ),
+        ("Priority".to_owned(), priority().to_owned()),
         ("versioner".to_owned(), first_line(Command::new(&programs.versioner).arg("--version"))?),
         ("Rust".to_owned(), first_line(Command::new("rustc").arg("--version"))?),
         ("curl".to_owned(), first_line(Command::new("curl").arg("--version"))?),
@@ -32,6 +33,14 @@ pub(crate) fn describe(programs: &Programs) -> anyhow::Result<Vec<(String, Strin
         facts.push(("Vendor Action".to_owned(), format!("{version}, with Node.js {node}")));
     }
     Ok(facts)
+}
+
+/// The priority of this process, which the measured ones inherit: the field `policy` of proc(5) is 1 or 2 for real-time.
+fn priority() -> &'static str {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The fields after the name of the program, which may contain spaces.
+    let policy = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(38));
+    if matches!(policy, Some("1" | "2")) { "real-time" } else { "normal" }
 }
 
 fn first_line(command: &mut Command) -> anyhow::Result<String> {
