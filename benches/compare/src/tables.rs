@@ -64,7 +64,7 @@ fn mib(kib: f64) -> String {
 }
 
 fn ratio(value: f64) -> String {
-    if value < 0.1 { format!("{value:.3}") } else { format!("{value:.2}") }
+    if value < 1.0 { format!("{value:.3}") } else { format!("{value:.2}") }
 }
 
 fn case(figures: &EventFigures) -> String {
@@ -298,6 +298,6 @@ mod tests {
         };
         let ratios = ratios(&comparison);
         assert!(ratios.contains("| 1.81 | 1.81–1.81 | 2.50 | 1.80 **missed** |"), "{ratios}");
-        assert!(ratios.contains("| 0.25 | 0.25–0.25 | 2.50 | 0.25 met |"), "{ratios}");
+        assert!(ratios.contains("| 0.250 | 0.250–0.250 | 2.50 | 0.250 met |"), "{ratios}");
     }
 }
