@@ -6,8 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use versioner_action::internals::SETTINGS;
 
 /// Settings that this Action decides, or that belong to another command.
-const NOT_INPUTS: &[&str] =
-    &["command", "event_type", "keep_api_key", "retry_set_aside", "run", "status", "stop_timeout"];
+const NOT_INPUTS: &[&str] = &[
+    "branch",
+    "command",
+    "dry_run",
+    "event_type",
+    "keep_api_key",
+    "retry_set_aside",
+    "run",
+    "status",
+    "stop_timeout",
+    "workflow",
+];
 
 /// Inputs of this Action alone.
 const OWN_INPUTS: &[&str] = &["job_status", "result"];

@@ -122,7 +122,7 @@ pub const OWN_FLAGS: &[OwnFlag] = &[
         argument: FILE,
         group: API,
         about: "a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]",
-        accepted: |subcommand| subcommand != Some(Subcommand::Version),
+        accepted: |subcommand| subcommand.is_some_and(|subcommand| subcommand != Subcommand::Version),
     },
     OwnFlag {
         name: "json",
