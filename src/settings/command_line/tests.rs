@@ -142,8 +142,10 @@ fn help_lists_only_what_the_command_uses() {
         ("on-block", &["", "track deployment", "run", "check"]),
         ("stop-timeout", &["", "run"]),
         ("retry-set-aside", &["flush"]),
+        ("workflow", &["resume"]),
+        ("on-superseded", &["", "track deployment", "run", "check"]),
         ("online", &["check"]),
-        ("json", &["", "track", "track deployment", "track build", "finish", "flush", "check", "version"]),
+        ("json", &["", "track", "track deployment", "track build", "finish", "flush", "resume", "check", "version"]),
         ("run <SCRIPT>", &[""]),
     ] {
         for command in COMMANDS {
