@@ -12,6 +12,7 @@ _versioner() {
       '/run') command='run' ;;
       '/finish') command='finish' ;;
       '/flush') command='flush' ;;
+      '/resume') command='resume' ;;
       '/check') command='check' ;;
       '/version') command='version' ;;
     esac
@@ -20,13 +21,14 @@ _versioner() {
     --api-key) _message value; return ;;
     --api-key-file) _files; return ;;
     --api-url) _message value; return ;;
+    --branch) _message value; return ;;
     --build-number) _message value; return ;;
     --build-url) _message value; return ;;
     --built-by) _message value; return ;;
     --built-by-email) _message value; return ;;
     --built-by-name) _message value; return ;;
     --ca-bundle) _files; return ;;
-    --command) compadd -- track finish flush check; return ;;
+    --command) compadd -- track finish flush resume check; return ;;
     --completed-at) _message value; return ;;
     --conflict-max-age) _message value; return ;;
     --deploy-url) _message value; return ;;
@@ -36,13 +38,15 @@ _versioner() {
     --environment) _message value; return ;;
     --event-type) compadd -- deployment build; return ;;
     --extra-metadata|--metadata) _message value; return ;;
+    --github-token) _message value; return ;;
     --invoke-id) _message value; return ;;
-    --on-approval) compadd -- fail wait; return ;;
-    --on-block) compadd -- fail wait; return ;;
-    --on-conflict) compadd -- fail wait; return ;;
+    --on-approval) compadd -- fail wait park; return ;;
+    --on-block) compadd -- fail wait park; return ;;
+    --on-conflict) compadd -- fail wait park; return ;;
     --on-flow) compadd -- fail wait; return ;;
-    --on-soak) compadd -- fail wait; return ;;
-    --on-window) compadd -- fail wait; return ;;
+    --on-soak) compadd -- fail wait park; return ;;
+    --on-superseded) compadd -- ignore fail; return ;;
+    --on-window) compadd -- fail wait park; return ;;
     --output-file) _files; return ;;
     --poll-interval) _message value; return ;;
     --product|--product-name) _message value; return ;;
@@ -61,6 +65,7 @@ _versioner() {
     --ui-url) _message value; return ;;
     --version) _message value; return ;;
     --wait-timeout) _message value; return ;;
+    --workflow) _files; return ;;
   esac
   case "${command}" in
     '') entries=(
@@ -68,6 +73,7 @@ _versioner() {
       'run:Wrap a deployment: check the rules, run COMMAND, report how it ended, exit with its code'
       'finish:Report the end of every deployment that this job started, with --status or the job'\''s own status'
       'flush:Deliver spooled events, and list those that were set aside'
+      'resume:On GitHub: re-run the parked jobs of a workflow whose block has ended'
       'check:Show what would be sent and where each value comes from; sends no event'
       'version:Print the version'
       '--product:the product that is built or deployed'
@@ -104,13 +110,16 @@ _versioner() {
       '--spool-dir:the directory for undelivered events and open deployments; off: nothing is kept'
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--require-gate:deploy only if the API confirmed that the rules passed, whatever fail_on_api_error says'
-      '--on-block:what to do when a rule blocks; sets the next four'
+      '--on-block:what to do when a rule blocks (park: on GitHub); sets the next four'
       '--on-conflict:what to do while another deployment is in progress (409)'
       '--on-window:what to do in a no-deploy window (423)'
       '--on-approval:what to do until approvals are given (428)'
       '--on-soak:what to do until the soak time is over (428)'
       '--on-flow:what to do at a flow violation or an unknown code (428); waiting seldom lifts these'
+      '--on-superseded:what to do on GitHub if a newer run of the workflow makes this one obsolete; needs github_token'
+      '--github-token:the token for GitHub, for resume and on_superseded'
       '--wait-timeout:the longest total wait; never beyond the job'\''s own limit'
       '--poll-interval:the time between polls if the API announces no end'
       '--recheck-interval:extra polls before an announced end, in case the rule is lifted early; 0: none'
@@ -130,6 +139,7 @@ _versioner() {
     'track') entries=(
       'deployment:Report a deployment: started checks the rules; completed, failed or aborted reports the end'
       'build:Report a build, which creates the version'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--json:print the outputs as one JSON object on stdout, all else on stderr'
       '--help:print this help'
     ) ;;
@@ -164,13 +174,16 @@ _versioner() {
       '--spool-dir:the directory for undelivered events and open deployments; off: nothing is kept'
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--require-gate:deploy only if the API confirmed that the rules passed, whatever fail_on_api_error says'
-      '--on-block:what to do when a rule blocks; sets the next four'
+      '--on-block:what to do when a rule blocks (park: on GitHub); sets the next four'
       '--on-conflict:what to do while another deployment is in progress (409)'
       '--on-window:what to do in a no-deploy window (423)'
       '--on-approval:what to do until approvals are given (428)'
       '--on-soak:what to do until the soak time is over (428)'
       '--on-flow:what to do at a flow violation or an unknown code (428); waiting seldom lifts these'
+      '--on-superseded:what to do on GitHub if a newer run of the workflow makes this one obsolete; needs github_token'
+      '--github-token:the token for GitHub, for resume and on_superseded'
       '--wait-timeout:the longest total wait; never beyond the job'\''s own limit'
       '--poll-interval:the time between polls if the API announces no end'
       '--recheck-interval:extra polls before an announced end, in case the rule is lifted early; 0: none'
@@ -212,6 +225,7 @@ _versioner() {
       '--spool-dir:the directory for undelivered events and open deployments; off: nothing is kept'
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--output-file:a file to which outputs are appended as KEY=VALUE lines'
       '--summary:write the job summary'
       '--verbose:print more'
@@ -249,13 +263,16 @@ _versioner() {
       '--spool-dir:the directory for undelivered events and open deployments; off: nothing is kept'
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--require-gate:deploy only if the API confirmed that the rules passed, whatever fail_on_api_error says'
-      '--on-block:what to do when a rule blocks; sets the next four'
+      '--on-block:what to do when a rule blocks (park: on GitHub); sets the next four'
       '--on-conflict:what to do while another deployment is in progress (409)'
       '--on-window:what to do in a no-deploy window (423)'
       '--on-approval:what to do until approvals are given (428)'
       '--on-soak:what to do until the soak time is over (428)'
       '--on-flow:what to do at a flow violation or an unknown code (428); waiting seldom lifts these'
+      '--on-superseded:what to do on GitHub if a newer run of the workflow makes this one obsolete; needs github_token'
+      '--github-token:the token for GitHub, for resume and on_superseded'
       '--wait-timeout:the longest total wait; never beyond the job'\''s own limit'
       '--poll-interval:the time between polls if the API announces no end'
       '--recheck-interval:extra polls before an announced end, in case the rule is lifted early; 0: none'
@@ -281,6 +298,7 @@ _versioner() {
       '--spool-dir:the directory for undelivered events and open deployments; off: nothing is kept'
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--output-file:a file to which outputs are appended as KEY=VALUE lines'
       '--summary:write the job summary'
       '--verbose:print more'
@@ -301,6 +319,25 @@ _versioner() {
       '--retry-set-aside:also try to deliver the events that were set aside'
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
+      '--output-file:a file to which outputs are appended as KEY=VALUE lines'
+      '--summary:write the job summary'
+      '--verbose:print more'
+      '--debug:print everything: requests, replies, sources of values'
+      '--json:print the outputs as one JSON object on stdout, all else on stderr'
+      '--help:print this help'
+    ) ;;
+    'resume') entries=(
+      '--allow-http:allow http to an address that is not loopback'
+      '--request-timeout:the time limit of one request'
+      '--retries:retries after a transient failure, 0 to 100'
+      '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
+      '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
+      '--github-token:the token for GitHub, for resume and on_superseded'
+      '--workflow:the file name of the workflow whose jobs park, such as deploy.yml; required'
+      '--branch:the branch whose runs count'
+      '--dry-run:print what would be re-run, and re-run nothing'
       '--output-file:a file to which outputs are appended as KEY=VALUE lines'
       '--summary:write the job summary'
       '--verbose:print more'
@@ -345,13 +382,16 @@ _versioner() {
       '--ca-bundle:a PEM file of certificate authorities, or one self-signed server certificate, to trust as well'
       '--ca-only:trust only ca_bundle, and no built-in, system or other certificates'
       '--online:also request the API'\''s /health endpoint'
+      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--require-gate:deploy only if the API confirmed that the rules passed, whatever fail_on_api_error says'
-      '--on-block:what to do when a rule blocks; sets the next four'
+      '--on-block:what to do when a rule blocks (park: on GitHub); sets the next four'
       '--on-conflict:what to do while another deployment is in progress (409)'
       '--on-window:what to do in a no-deploy window (423)'
       '--on-approval:what to do until approvals are given (428)'
       '--on-soak:what to do until the soak time is over (428)'
       '--on-flow:what to do at a flow violation or an unknown code (428); waiting seldom lifts these'
+      '--on-superseded:what to do on GitHub if a newer run of the workflow makes this one obsolete; needs github_token'
+      '--github-token:the token for GitHub, for resume and on_superseded'
       '--wait-timeout:the longest total wait; never beyond the job'\''s own limit'
       '--poll-interval:the time between polls if the API announces no end'
       '--recheck-interval:extra polls before an announced end, in case the rule is lifted early; 0: none'
