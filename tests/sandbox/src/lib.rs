@@ -27,6 +27,7 @@ mod github;
 mod json_response;
 mod log;
 mod options;
+mod port;
 mod preflight;
 mod reply;
 mod rules;
@@ -38,6 +39,7 @@ mod state;
 mod status;
 mod tls;
 mod validate;
+mod wire;
 
 pub use github::{GitHubAnnotation, GitHubJob, GitHubRun, GitHubState, NewRun, Permission};
 pub use log::ReceivedRequest;

@@ -27,8 +27,12 @@ pub struct ReceivedRequest {
     pub body: Value,
     /// The status of the reply, even if a fault lost it; `None` if the request was not processed and got no reply.
     pub reply_status: Option<u16>,
+    /// The status with which the request was processed, whatever the client was sent; `None` if it was not.
+    pub processed: Option<u16>,
     /// Whether the request used a script entry.
     pub scripted: bool,
+    /// The label of that entry.
+    pub label: Option<String>,
 }
 
 impl ReceivedRequest {
@@ -54,7 +58,9 @@ impl ReceivedRequest {
                 _ => Value::Null,
             },
             reply_status: None,
+            processed: None,
             scripted: false,
+            label: None,
         }
     }
 

@@ -25,7 +25,8 @@ pub struct Reply {
     pub body: Option<String>,
     /// The exact length of the body in bytes.
     pub body_bytes: Option<usize>,
-    /// The pause between processing the request and replying; with [`Fault::Slow`], the pause before each byte.
+    /// The pause between processing the request and replying; with [`Fault::Slow`], the pause before each byte, and
+    /// with [`Fault::Trickle`], before each part.
     pub delay_ms: Option<u64>,
     /// How the connection fails.
     pub fault: Option<Fault>,
@@ -35,6 +36,8 @@ pub struct Reply {
     pub behave: bool,
     /// The path of the requests that use the entry; if absent, every path except `/health`.
     pub path: Option<String>,
+    /// A text of the caller's, which the request log repeats.
+    pub label: Option<String>,
 }
 
 /// The values of a header.
@@ -53,16 +56,86 @@ pub enum HeaderValues {
 pub enum Fault {
     /// Closes the connection without a reply. The request is not processed.
     Close,
+    /// Sends the body in chunks of which one has an invalid length, then closes the connection.
+    BadChunk,
+    /// Sends the body in valid chunks.
+    Chunked,
     /// Sends half of the body that `Content-Length` announces, then closes the connection.
     Cut,
+    /// Sends half of the body in chunks without the last one, then closes the connection.
+    CutChunked,
+    /// Sends half of the head, then closes the connection.
+    CutHead,
+    /// Sends a body in chunks that never ends.
+    EndlessBody,
+    /// Sends interim replies (103) that never end.
+    EndlessInterim,
     /// Sends bytes that are not HTTP, then closes the connection.
     Garbage,
     /// Never replies. The connection ends when the client closes it or the sandbox stops.
     Hang,
+    /// Replies as an HTTP/1.0 server: without a length, and closes the connection.
+    Http10,
+    /// Adds a header of 1 MiB.
+    HugeHeader,
+    /// Sends interim replies (100, 102, 103) first.
+    Interim,
     /// Processes the request, then closes the connection without a reply.
     LoseReply,
+    /// Adds 300 headers.
+    ManyHeaders,
+    /// Resets the connection without a reply. The request is not processed.
+    Reset,
+    /// Sends half of the body that `Content-Length` announces, then resets the connection.
+    ResetBody,
+    /// Announces half of the body's length, and sends all of it.
+    ShortLength,
     /// Sends the body one byte at a time, 50 ms apart or [`Reply::delay`] apart.
     Slow,
+    /// Sends half of the body that `Content-Length` announces, and then nothing more.
+    Stall,
+    /// Sends half of the head, and then nothing more.
+    StallHead,
+    /// Sends the reply, head included, in small parts, 10 ms apart or [`Reply::delay`] apart.
+    Trickle,
+    /// Announces two different lengths of the body.
+    TwoLengths,
+}
+
+impl Fault {
+    /// Whether the client gets the status line and all headers.
+    pub(crate) fn sends_head(self) -> bool {
+        match self {
+            Self::BadChunk
+            | Self::Chunked
+            | Self::Cut
+            | Self::CutChunked
+            | Self::EndlessBody
+            | Self::Http10
+            | Self::Interim
+            | Self::ResetBody
+            | Self::ShortLength
+            | Self::Slow
+            | Self::Stall
+            | Self::Trickle => true,
+            Self::Close
+            | Self::CutHead
+            | Self::EndlessInterim
+            | Self::Garbage
+            | Self::Hang
+            | Self::HugeHeader
+            | Self::LoseReply
+            | Self::ManyHeaders
+            | Self::Reset
+            | Self::StallHead
+            | Self::TwoLengths => false,
+        }
+    }
+
+    /// Whether [`Reply::delay`] is the pause between parts of the reply.
+    pub(crate) fn paces(self) -> bool {
+        matches!(self, Self::Slow | Self::Trickle)
+    }
 }
 
 impl Reply {
@@ -134,6 +207,18 @@ impl Reply {
     /// Adds a connection failure to the entry.
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
+        self
+    }
+
+    /// Processes the request, although the entry has a fault or a reply of its own.
+    pub fn processed(mut self) -> Self {
+        self.behave = true;
+        self
+    }
+
+    /// Sets the text that the request log repeats.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
         self
     }
 

@@ -3,17 +3,18 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::github::GitHubState;
 use crate::log::ReceivedRequest;
 use crate::options::{Keys, Options};
+use crate::port::{Port, PortOrder};
 use crate::reply::Reply;
 use crate::rules::{Approval, PlantedDeployment, Rule};
 use crate::state::SharedState;
@@ -28,6 +29,7 @@ pub struct Sandbox {
     keys: Keys,
     ca_pem: Option<String>,
     shared: Arc<SharedState>,
+    orders: mpsc::UnboundedSender<PortOrder>,
     // Dropping the sender stops the server. An option, because `drop` does it before it joins the thread.
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
@@ -54,22 +56,21 @@ impl Sandbox {
             None => (None, None),
             Some(identity) => (Some(identity.acceptor), Some(identity.ca_pem)),
         };
-        let listener = TcpListener::bind(options.listen)?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::new(SharedState::new(&options));
         let (stop, stopped) = oneshot::channel();
-        let listener = {
+        let (orders, received_orders) = mpsc::unbounded_channel();
+        let port = {
             let _context = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+            Port::listen(options.listen)?
         };
+        let addr = port.address().unwrap_or(options.listen);
         let server_state = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("versioner-sandbox".to_owned()).spawn(move || {
             // Dropping the runtime afterwards closes every connection, including those that hang.
-            runtime.block_on(server::run(listener, acceptor, server_state, stopped));
+            runtime.block_on(server::run(port, acceptor, server_state, stopped, received_orders));
         })?;
-        Ok(Self { addr, keys: options.keys, ca_pem, shared, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { addr, keys: options.keys, ca_pem, shared, orders, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The API's base URL, without a trailing slash.
@@ -130,6 +131,22 @@ impl Sandbox {
         // Bound to a variable to release the lock before a panic.
         let outcome = self.shared.lock().append_script(entries);
         outcome.unwrap_or_else(|error| panic!("invalid script entry: {error}"));
+    }
+
+    /// Removes the entries that are left in the script.
+    pub fn clear_script(&self) {
+        self.shared.lock().script.clear();
+    }
+
+    /// Refuses connections, or accepts them again, on the same port.
+    ///
+    /// # Panics
+    ///
+    /// If the system does not allow it.
+    pub fn refuse_connections(&self, refuse: bool) {
+        let (done, answer) = std::sync::mpsc::channel();
+        let ordered = self.orders.send(PortOrder { refuse, done }).is_ok() && answer.recv() == Ok(true);
+        assert!(ordered, "the sandbox cannot change whether it refuses connections");
     }
 
     /// Adds a rule, or replaces the one of the same name.

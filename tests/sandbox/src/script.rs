@@ -28,12 +28,17 @@ pub(crate) async fn apply(State(shared): State<Arc<SharedState>>, request: Reque
     let mut response = match &entry {
         Some(entry) if !entry.runs_request() => entry.response(),
         Some(entry) if entry.has_reply() => {
-            next.run(request).await;
+            received.processed = Some(next.run(request).await.status().as_u16());
             entry.response()
         }
-        _ => next.run(request).await,
+        _ => {
+            let response = next.run(request).await;
+            received.processed = Some(response.status().as_u16());
+            response
+        }
     };
     received.scripted = entry.is_some();
+    received.label = entry.as_ref().and_then(|entry| entry.label.clone());
     received.reply_status = entry.as_ref().is_none_or(has_status).then(|| response.status().as_u16());
     shared.record(received);
     if let Some(entry) = entry {
@@ -44,10 +49,7 @@ pub(crate) async fn apply(State(shared): State<Arc<SharedState>>, request: Reque
 
 /// Whether there is a status to log: the client gets it, or the request was processed.
 fn has_status(entry: &Reply) -> bool {
-    match entry.fault {
-        None | Some(Fault::Slow | Fault::Cut) => true,
-        Some(Fault::Close | Fault::LoseReply | Fault::Garbage | Fault::Hang) => entry.runs_request(),
-    }
+    entry.fault.is_none_or(Fault::sends_head) || entry.runs_request()
 }
 
 impl Reply {

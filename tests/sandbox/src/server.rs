@@ -20,34 +20,39 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::BODY_LIMIT;
+use crate::port::{Port, PortOrder};
 use crate::reply::{Fault, Reply};
 use crate::state::SharedState;
+use crate::wire::{Reset, Wire};
 use crate::{admin, api, clock, script};
 
 /// The default pause before each byte of a slow body.
 const SLOW_BYTE_DELAY: Duration = Duration::from_millis(50);
 
-const NOT_HTTP: &[u8] = b"\x00\xffthis is not HTTP\r\n\x01\x02\x03\r\n\r\n";
-
 /// Accepts connections until the sender of `stop` is dropped.
 pub(crate) async fn run(
-    listener: TcpListener,
+    port: Port,
     tls: Option<TlsAcceptor>,
     shared: Arc<SharedState>,
     mut stop: oneshot::Receiver<Infallible>,
+    mut orders: mpsc::UnboundedReceiver<PortOrder>,
 ) {
     let router = TowerToHyperService::new(router(&shared));
+    let mut port = port;
     loop {
         let accepted = tokio::select! {
             // The handle drops the sender and never sends anything.
             _ = &mut stop => return,
-            accepted = listener.accept() => accepted,
+            Some(order) = orders.recv() => {
+                port = port.follow(&order);
+                continue;
+            }
+            accepted = port.accept() => accepted,
         };
         // The client has already gone away, or there are no free file descriptors. Neither stops the server.
         let Ok((stream, _)) = accepted else {
@@ -69,26 +74,26 @@ pub(crate) async fn run(
     }
 }
 
-/// Bytes to write to a connection after hyper has released it.
-type FinalBytes = Arc<Mutex<Vec<u8>>>;
+/// What to write to a connection after hyper has released it.
+type FinalWire = Arc<Mutex<Option<Wire>>>;
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Reset>(
     stream: S,
     router: TowerToHyperService<Router>,
     shared: Arc<SharedState>,
 ) {
-    let final_bytes = FinalBytes::default();
-    let service = service_fn(|request| handle(request, router.clone(), Arc::clone(&shared), Arc::clone(&final_bytes)));
+    let wire = FinalWire::default();
+    let service = service_fn(|request| handle(request, router.clone(), Arc::clone(&shared), Arc::clone(&wire)));
     let mut connection = http1::Builder::new()
         .auto_date_header(false)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     if Pin::new(&mut connection).await.is_err() {
-        let bytes = std::mem::take(&mut *final_bytes.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut stream = connection.into_parts().io.into_inner();
-        // An error means that the client has closed the connection first.
-        if !bytes.is_empty() && stream.write_all(&bytes).await.is_ok() {
-            let _ = stream.flush().await;
+        let wire = wire.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stream = connection.into_parts().io.into_inner();
+        if let Some(wire) = wire {
+            // An error means that the client has closed the connection first.
+            let _ = wire.write(stream).await;
         }
     }
 }
@@ -120,12 +125,12 @@ async fn handle(
     request: Request<Incoming>,
     router: TowerToHyperService<Router>,
     shared: Arc<SharedState>,
-    final_bytes: FinalBytes,
+    wire: FinalWire,
 ) -> Result<Response, BrokenConnection> {
     let Ok(mut response) = router.call(read_body(request).await?).await;
     let entry: Reply = response.extensions_mut().remove().unwrap_or_default();
     let delay = entry.delay_ms.map(Duration::from_millis);
-    if entry.fault != Some(Fault::Slow) {
+    if !entry.fault.is_some_and(Fault::paces) {
         tokio::time::sleep(delay.unwrap_or_default()).await;
     }
     let date = {
@@ -136,17 +141,15 @@ async fn handle(
     headers.extend(date.and_then(|date| HeaderValue::try_from(date).ok()).map(|date| (DATE, date)));
     // Last, because the script may replace any header.
     entry.override_headers(headers);
-    let break_after = |bytes: Vec<u8>| {
-        *final_bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
-        Err(BrokenConnection)
-    };
     match entry.fault {
         None => Ok(response),
         Some(Fault::Slow) => slow(response, delay.unwrap_or(SLOW_BYTE_DELAY)).await,
-        Some(Fault::Cut) => break_after(truncated(response).await?),
-        Some(Fault::Close | Fault::LoseReply) => Err(BrokenConnection),
-        Some(Fault::Garbage) => break_after(NOT_HTTP.to_vec()),
         Some(Fault::Hang) => std::future::pending().await,
+        Some(fault) => {
+            let bytes = Wire::new(fault, response, delay).await;
+            *wire.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+            Err(BrokenConnection)
+        }
     }
 }
 
@@ -180,19 +183,4 @@ async fn slow(response: Response, byte_delay: Duration) -> Result<Response, Brok
         }
     });
     Ok(Response::from_parts(head, Body::new(body)))
-}
-
-/// The response as bytes: the head with the full content length, and half of the body.
-async fn truncated(response: Response) -> Result<Vec<u8>, BrokenConnection> {
-    let (mut head, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|_| BrokenConnection)?;
-    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len().max(1)));
-    let reason = head.status.canonical_reason().unwrap_or("Unknown");
-    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).into_bytes();
-    for (name, value) in &head.headers {
-        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(&body[..body.len() / 2]);
-    Ok(bytes)
 }
