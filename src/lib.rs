@@ -10,6 +10,9 @@ mod delivery;
 mod env;
 mod files;
 mod forge;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod model;
 mod process;

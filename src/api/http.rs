@@ -53,6 +53,11 @@ impl Reply {
         self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
+    #[cfg(fuzzing)]
+    pub(super) fn for_fuzzing(status: u16, headers: HeaderMap, body: &[u8], body_state: BodyState) -> Self {
+        Self { status, headers, body: body.to_vec(), body_state }
+    }
+
     #[cfg(test)]
     pub(super) fn for_test(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Self {
         let headers = headers.iter().map(|(name, value)| {

@@ -48,8 +48,10 @@ pub enum SendProgress<'a> {
         requests: u32,
         retries: u32,
     },
-    /// A request is about to be sent.
+    /// A request is about to be sent, in one attempt or several.
     Request { url: &'a Url, body: &'a [u8] },
+    /// An attempt begins: from now on the API may have recorded the event.
+    Attempt,
     /// A reply arrived.
     Reply { status: u16, headers: Vec<(&'a str, String)>, body: &'a [u8] },
 }

@@ -10,6 +10,8 @@ mod client;
 pub mod config;
 mod dns;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod http;
 mod interface;
 mod proxy;

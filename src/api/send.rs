@@ -37,6 +37,7 @@ impl Client {
         let mut pauses = RetryPauses::new(self.transport.retries);
         let mut attempts = Attempts::default();
         loop {
+            observe(SendProgress::Attempt);
             let sent = clock.now();
             let limit = Instant::now() + self.transport.request_timeout;
             let post = self.post(url.clone(), &key, body.clone());

@@ -74,14 +74,14 @@ impl EventSender for Sender<'_> {
         let (session, in_flight, unanswered) = (self.session, &mut self.in_flight_since, &mut self.unanswered_since);
         let mut observe = |progress: SendProgress<'_>| {
             match &progress {
-                SendProgress::Request { .. } => *in_flight = Some(Clock::system().now()),
+                SendProgress::Attempt => *in_flight = Some(Clock::system().now()),
                 SendProgress::Retrying { failure, .. } => {
                     let sent = in_flight.take();
                     if matches!(failure, Failure::Unavailable(it) if it.may_be_recorded()) {
                         *unanswered = unanswered.or(sent);
                     }
                 }
-                SendProgress::Reply { .. } => {}
+                SendProgress::Request { .. } | SendProgress::Reply { .. } => {}
             }
             session.show_progress(&progress, quiet);
         };

@@ -46,7 +46,7 @@ pub fn retry(progress: &SendProgress<'_>) -> Option<String> {
 #[must_use]
 pub fn debug(progress: &SendProgress<'_>) -> Option<String> {
     match progress {
-        SendProgress::Retrying { .. } => None,
+        SendProgress::Retrying { .. } | SendProgress::Attempt => None,
         SendProgress::Request { url, body } => Some(format!("POST {url} {}", String::from_utf8_lossy(body))),
         SendProgress::Reply { status, headers, body } => {
             let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();

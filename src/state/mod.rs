@@ -7,3 +7,5 @@ mod spool;
 
 pub use journal::{Journal, JournalEntry, OtherDeployments, StartState};
 pub use spool::{Backlog, OrderingKey, Retention, SetAsideFile, Spool, SpoolLocation, SpoolResult, SpooledEvent};
+#[cfg(fuzzing)]
+pub use journal::OpenDeployment;

@@ -289,6 +289,20 @@ fn signal_during_the_started_request_reports_aborted() {
 }
 
 #[test]
+fn signal_during_a_retry_of_the_started_request_reports_aborted() {
+    let sandbox = Sandbox::start();
+    // The first attempt has a final answer. The second is recorded, and its reply never comes.
+    sandbox.script([Reply::status(429).header("Retry-After", "0"), Reply::fault(Fault::Hang).processed()]);
+    let mut job = Job::spawn(&sandbox, Parent::Runner, &[("VERSIONER_RETRIES", "1")], "echo ran");
+    assert!(sandbox.wait_for_requests(2, Duration::from_secs(60)));
+    job.signal("-TERM");
+    assert!(job.lines.next().is_none(), "the command ran");
+    let (status, stderr) = job.wait();
+    assert_eq!(status.code(), Some(143), "{stderr}");
+    assert_eq!(statuses(&sandbox), ["started", "started", "aborted"], "{stderr}");
+}
+
+#[test]
 fn signal_during_a_wait_sends_no_event() {
     let sandbox = Sandbox::start();
     sandbox.rule(

@@ -16,7 +16,8 @@ pub(crate) fn exit_code_outputs_and_requests_agree(schedule: &Schedule, observed
     calls
         .filter_map(|(at, call)| {
             let case = Case { schedule, observed, deliveries: &deliveries, step: &observed.steps[at], at, call };
-            case.check().err().map(|why| format!("call {} ({:?}): {why}", call.id, call.call.command))
+            let why = case.check().err()?;
+            Some(format!("call {} ({:?}): {why}; it printed {:?}", call.id, call.call.command, call.stderr))
         })
         .collect()
 }

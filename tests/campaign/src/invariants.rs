@@ -1,6 +1,6 @@
 //! What must hold after every schedule. Each function is one promise, and returns what breaks it.
 
-use crate::events::{Delivery, EventId, deliveries, ordering_key};
+use crate::events::{Delivery, EventId, deliveries};
 use crate::reply::Meaning;
 use crate::schedule::{Command, Schedule, Signal};
 use crate::surfaces;
@@ -182,22 +182,17 @@ fn events_are_delivered_in_order(schedule: &Schedule, observed: &Observed) -> Ve
         if was_set_aside {
             continue;
         }
+        // Only what began later can overtake. An event that was spooled as well began with its call.
+        let began = |it: &Delivery<'_>| match it.late {
+            true => all_calls(observed).find(|(_, other)| other.id as u64 == it.id.0).map_or(0, |(step, _)| step),
+            false => it.step,
+        };
         let overtakes = |it: &&Delivery<'_>| {
-            let is_later = it.step > step && it.is_recorded() && it.request.seq < first.request.seq;
+            let is_later = began(it) > step && it.is_recorded() && it.request.seq < first.request.seq;
             // A gate is always checked.
             is_later && it.id.1 != "started" && it.id != first.id && it.ordering_key() == first.ordering_key()
         };
-        // Only what began later can overtake.
-        let began_before = |it: &Delivery<'_>| {
-            deliveries.iter().any(|other| other.id == it.id && other.step <= step)
-                || observed.steps.get(step + 1).is_some_and(|next| {
-                    next.spooled_before.iter().any(|record| {
-                        ordering_key(&record["payload"]) == first.ordering_key()
-                            && record["payload"]["extra_metadata"]["call"].as_u64() == Some(it.id.0)
-                    })
-                })
-        };
-        if let Some(other) = deliveries.iter().find(|it| overtakes(it)).filter(|it| !began_before(it)) {
+        if let Some(other) = deliveries.iter().find(overtakes) {
             broken.push(format!("{:?} overtook the spooled {:?}", other.id, first.id));
         }
     }

@@ -255,8 +255,8 @@ impl Scripted {
                 Meaning::Blocked { kind: kind_of(*status, code), readable: true, truncated: false }
             }
             What::Status(status @ 200..=299, body) => match (status, body) {
-                // HTTP allows them no body.
-                (204 | 205, _) | (_, Body::Empty | Body::Detail | Body::Hostile) => Meaning::Recorded,
+                // HTTP allows it no body.
+                (204, _) | (_, Body::Empty | Body::Detail | Body::Hostile) => Meaning::Recorded,
                 (_, Body::Html | Body::Array | Body::Deep | Body::Huge) => unusable,
             },
             What::Status(409, body) => match (body, is_gate) {
@@ -270,7 +270,7 @@ impl Scripted {
 
     /// A reply that ends before its body does.
     fn cut(&self, plain: Meaning, is_gate: bool, status: u16) -> Vec<Meaning> {
-        let has_body = !matches!(self.what, What::Status(_, Body::Empty) | What::Status(204 | 205, _));
+        let has_body = !matches!(self.what, What::Status(_, Body::Empty) | What::Status(204, _));
         match (self.fault, has_body) {
             (_, false) => vec![truncated(is_gate, status), plain],
             // The whole JSON may arrive before the chunk that cannot be read.
@@ -283,7 +283,7 @@ impl Scripted {
     fn shortened(&self, is_gate: bool, status: u16) -> Meaning {
         let unusable = Meaning::Unavailable { retry: false, maybe_recorded: true };
         match (&self.what, status) {
-            (What::Status(_, Body::Empty), _) | (_, 204 | 205) => self.plain_meaning(is_gate, Some(status)),
+            (What::Status(_, Body::Empty), _) | (_, 204) => self.plain_meaning(is_gate, Some(status)),
             (_, 200..=299) => unusable,
             (_, 409) if is_gate => Meaning::Blocked { kind: Kind::Conflict, readable: false, truncated: false },
             (_, 409) => unusable,
