@@ -27,7 +27,8 @@ pub fn reply(status: u16, header_lines: &[u8], body: &[u8], now: Timestamp) -> (
         for (proxied, is_gate) in [(false, false), (false, true), (true, false), (true, true)] {
             match classify(&reply, proxied, is_gate) {
                 Classification::Recorded(receipt) => {
-                    let ids = [receipt.id, receipt.event_id, receipt.version_id, receipt.product_id, receipt.environment_id];
+                    let ids =
+                        [receipt.id, receipt.event_id, receipt.version_id, receipt.product_id, receipt.environment_id];
                     texts.extend(ids.into_iter().flatten().map(|id| id.to_string()));
                     assert!((200..300).contains(&status), "{status} was taken for a success");
                 }
@@ -37,7 +38,8 @@ pub fn reply(status: u16, header_lines: &[u8], body: &[u8], now: Timestamp) -> (
                 }
                 Classification::Rejected(rejection) => {
                     texts.extend(rejection.message.into_iter().chain(rejection.location).map(|text| text.to_string()));
-                    texts.extend(rejection.fields.into_iter().flat_map(|(one, two)| [one.to_string(), two.to_string()]));
+                    texts
+                        .extend(rejection.fields.into_iter().flat_map(|(one, two)| [one.to_string(), two.to_string()]));
                     assert!((300..500).contains(&status), "{status} was taken for a rejection");
                 }
                 Classification::Unavailable(_) => {

@@ -7,6 +7,8 @@ mod decide;
 pub mod wait;
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod tests;
 
 pub use decide::{

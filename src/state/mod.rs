@@ -5,7 +5,7 @@
 mod journal;
 mod spool;
 
-pub use journal::{Journal, JournalEntry, OtherDeployments, StartState};
-pub use spool::{Backlog, OrderingKey, Retention, SetAsideFile, Spool, SpoolLocation, SpoolResult, SpooledEvent};
 #[cfg(fuzzing)]
 pub use journal::OpenDeployment;
+pub use journal::{Journal, JournalEntry, OtherDeployments, StartState};
+pub use spool::{Backlog, OrderingKey, Retention, SetAsideFile, Spool, SpoolLocation, SpoolResult, SpooledEvent};

@@ -20,6 +20,7 @@ pub(crate) struct Delivery<'a> {
     pub(crate) late: bool,
     pub(crate) meanings: Vec<Meaning>,
     pub(crate) pause: Pause,
+    pub(crate) hangs: bool,
     /// Its step; that after the last one is the closing.
     pub(crate) step: usize,
 }
@@ -43,6 +44,7 @@ impl Delivery<'_> {
             idempotency_key: self.request.header("idempotency-key").unwrap_or_default().to_owned(),
             meanings: self.meanings.clone(),
             pause: self.pause,
+            hangs: self.hangs,
         }
     }
 
@@ -82,6 +84,7 @@ fn delivery<'a>(schedule: &Schedule, request: &'a ReceivedRequest, step: usize) 
         late: metadata["vi_delivered_late"] == true,
         meanings: scripted.meanings(status == "started" && request.path == "/deployment-events/", request.processed),
         pause: scripted.pause(),
+        hangs: scripted.hangs(),
         step,
     }
 }
@@ -101,7 +104,7 @@ pub(crate) fn attempts(
     let mut attempts: Vec<Attempt> = deliveries.iter().filter(own).map(Delivery::as_attempt).collect();
     // A busy machine may let any attempt time out. That takes its time.
     let timed_out = Meaning::Unavailable { retry: true, maybe_recorded: true };
-    let hung = attempts.iter().filter(|attempt| attempt.meanings.contains(&timed_out)).count();
+    let hung = attempts.iter().filter(|attempt| attempt.hangs).count();
     let timeout = Duration::from_millis(call.call.settings.request_timeout_ms);
     if call.elapsed >= timeout * u32::try_from(hung + 1).unwrap_or(u32::MAX)
         || step.calls.len() > 1 && call.elapsed >= timeout

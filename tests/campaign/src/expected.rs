@@ -10,6 +10,8 @@ pub(crate) struct Attempt {
     pub(crate) idempotency_key: String,
     pub(crate) meanings: Vec<Meaning>,
     pub(crate) pause: Pause,
+    /// Whether the server lets it wait until it times out.
+    pub(crate) hangs: bool,
 }
 
 /// What became of an event.

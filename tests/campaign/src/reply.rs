@@ -126,8 +126,9 @@ impl Scripted {
     #[must_use]
     pub(crate) fn reply(&self, key: &str, label: String) -> Reply {
         let mut reply = Reply { fault: self.fault, behave: self.processed, label: Some(label), ..Reply::default() };
-        if self.delay_ms > 0 {
-            reply = reply.delay(Duration::from_millis(self.delay_ms));
+        let least = u64::from(self.fault == Some(Fault::Slow));
+        if self.delay_ms.max(least) > 0 {
+            reply = reply.delay(Duration::from_millis(self.delay_ms.max(least)));
         }
         match &self.what {
             What::Normal => {}
@@ -159,6 +160,12 @@ impl Scripted {
             Some(seconds) => reply.header("Date", &fmt_http_date(ahead(seconds))),
             None => reply,
         }
+    }
+
+    /// Whether the client gets nothing until its own time-out.
+    #[must_use]
+    pub(crate) fn hangs(&self) -> bool {
+        matches!(self.fault, Some(Fault::Hang | Fault::Stall | Fault::StallHead | Fault::EndlessInterim))
     }
 
     /// How long the requested pause is.

@@ -68,7 +68,12 @@ fn retry_set_aside_delivers_events_in_order() {
 #[test]
 fn retried_event_is_a_new_request_for_a_server_that_repeats_its_answers() {
     let sandbox = Sandbox::start();
-    let other = sandbox.plant(serde_json::from_value(json!({"product": "shop", "version": "0", "environment": "production", "status": "started"})).unwrap());
+    let other = sandbox.plant(
+        serde_json::from_value(
+            json!({"product": "shop", "version": "0", "environment": "production", "status": "started"}),
+        )
+        .unwrap(),
+    );
     let mut call = lenient(&sandbox);
     // The server blocks the event, and its reply is lost: version 0 is still being deployed.
     sandbox.script([Reply::fault(Fault::LoseReply)]);

@@ -81,7 +81,7 @@ impl Wire {
                 once([message.head(&lengths), message.body].concat(), End::Close)
             }
             Fault::Http10 => {
-                let head = message.head("Connection: close\r\n").split_off(b"HTTP/1.1".len());
+                let head = message.head("").split_off(b"HTTP/1.1".len());
                 once([b"HTTP/1.0".to_vec(), head, message.body].concat(), End::Close)
             }
             Fault::HugeHeader => once(message.whole(&format!("X-Huge: {}\r\n", "x".repeat(1024 * 1024))), End::Close),
@@ -153,7 +153,8 @@ struct Message {
 impl Message {
     /// The head with these further header lines.
     fn head(&self, lines: &str) -> Vec<u8> {
-        let status = format!("HTTP/1.1 {} Scripted\r\n", self.status);
+        // Honest about the end, or a client could send its next request on this connection.
+        let status = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\n", self.status);
         [status.as_bytes(), &self.headers, lines.as_bytes(), b"\r\n"].concat()
     }
 
