@@ -17,7 +17,7 @@ readonly needs=(
   'curl|curl|download:: environment::'
   'dash|dash|entrypoint:: download:: environment::'
   'shasum|perl|entrypoint::shasum'
-  'strace|strace|tls::strace network::strace'
+  'strace|strace|tls::strace network::strace crash::strace'
   'wget|wget|download::'
 )
 
@@ -64,10 +64,10 @@ run() {
   "$@" | tee -a -- "${scratch}/log" || status=$?
 }
 
-# tests/it and some modules of tests/action need Linux, for example its /proc. Elsewhere these modules are not compiled.
+# tests/it, tests/campaign and some modules of tests/action need Linux, for example its /proc. Elsewhere these modules are not compiled.
 run_on_macos() {
   local modules module files=() count
-  run cargo test --locked --workspace --exclude versioner-action
+  run cargo test --locked --workspace --exclude versioner-action --exclude versioner-campaign
   run cargo test --locked --lib --bins --test action
   modules=$(sed -n '/^#\[cfg(target_os = "linux")\]$/{n;s/^mod \(.*\);$/\1/p;}' tests/action/main.rs)
   for module in ${modules}; do

@@ -1,10 +1,11 @@
-//! SIGKILL at any moment of spooling, delivering or setting aside: afterwards every event is on disk or at the server.
+//! SIGKILL at any moment of spooling, delivering or setting aside, and at every system call of a write: afterwards every
+//! event is on disk or at the server.
 
 use crate::support::{Versioner, end_of, lenient};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use versioner_sandbox::{Reply, Sandbox};
 
@@ -126,4 +127,98 @@ fn sigkill_while_setting_aside_loses_no_event() {
     }
     assert_eq!(call.run_with(["flush"]).code, 1, "set-aside events are left");
     assert_eq!(file_names(&state.join("set-aside"), ".json"), all);
+}
+
+/// The system calls that write, move, lock or remove a file, or send an event. The names are those of any architecture.
+const SYSTEM_CALLS: [&str; 9] =
+    ["/^mkdir", "/^openat", "write", "fsync", "/^rename", "/^unlink", "flock", "/^send|^writev", "close"];
+
+/// Calls the binary with each of [`SYSTEM_CALLS`] killed at its first, second … occurrence, until the call is not killed any
+/// more. `after` gets the version, and the exit code unless it was killed.
+fn kill_at_every_system_call(
+    call: &Versioner,
+    args: impl Fn(&str) -> Vec<String>,
+    mut after: impl FnMut(&str, Option<i32>),
+) {
+    let mut kills = 0;
+    for (number, system_call) in SYSTEM_CALLS.into_iter().enumerate() {
+        for occurrence in 1.. {
+            let version = format!("{number}-{occurrence}");
+            let plain = call.command_with(args(&version));
+            let mut traced = Command::new("strace");
+            traced
+                .args(["-qq", "-o", "/dev/null", "-e"])
+                .arg(format!("trace={system_call}"))
+                .arg("-e")
+                .arg(format!("inject={system_call}:signal=KILL:when={occurrence}"))
+                .arg(plain.get_program())
+                .args(plain.get_args())
+                .env_clear()
+                .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+                .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+                .current_dir(call.dir.path());
+            let output = traced.stdin(Stdio::null()).output().unwrap();
+            // strace ends itself by the signal that ended the program.
+            let code = output.status.code();
+            after(&version, code);
+            if code.is_some() {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    println!("killed at {kills} system calls");
+    assert!(kills > 40, "only {kills} system calls");
+}
+
+#[test]
+fn strace_sigkill_at_every_system_call_of_a_spool_write_tears_and_loses_nothing() {
+    let sandbox = Sandbox::start();
+    sandbox.refuse_connections(true);
+    let mut call = lenient(&sandbox);
+    let state = call.dir.path().join("state/versioner");
+    let mut accepted = Vec::new();
+    let args = |version: &str| end_of("production", version).map(str::to_owned).to_vec();
+    kill_at_every_system_call(&call, args, |version, code| {
+        for name in file_names(&state.join("spool"), ".json") {
+            let content = fs::read_to_string(state.join("spool").join(&name)).unwrap();
+            let file: serde_json::Value = serde_json::from_str(&content).unwrap();
+            assert!(file["hmac_sha256"].is_string(), "{version}: {content}");
+        }
+        if let Some(code) = code {
+            assert_eq!(code, 0, "{version}");
+            accepted.push(version.to_owned());
+        }
+    });
+    sandbox.refuse_connections(false);
+    let run = call.run_with(["flush"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert!(file_names(&state.join("set-aside"), "").is_empty(), "{}", run.all());
+    let delivered = delivered(&sandbox);
+    assert!(accepted.iter().all(|version| delivered.contains(version)), "{accepted:?}: {delivered:?}");
+}
+
+#[test]
+fn strace_sigkill_at_every_system_call_of_a_start_leaves_no_open_deployment() {
+    let sandbox = Sandbox::start();
+    let call = Versioner::shell(&sandbox).envs(&[
+        ("VERSIONER_RETRIES", "0"),
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_RUN_ID", "1"),
+    ]);
+    let call = call.envs(&[("GITHUB_RUN_ATTEMPT", "1"), ("GITHUB_JOB", "deploy"), ("GITHUB_REPOSITORY", "octo/shop")]);
+    let args = |version: &str| {
+        let mut args = end_of("production", version).map(str::to_owned).to_vec();
+        args[9] = "started".to_owned();
+        args
+    };
+    kill_at_every_system_call(&call, args, |version, code| {
+        assert!(code.is_none_or(|code| code == 0), "{version}: {code:?}");
+        let finish = call.command_with(["finish", "--status", "failed"]).output().unwrap();
+        assert_eq!(finish.status.code(), Some(0), "{version}: {}", String::from_utf8_lossy(&finish.stderr));
+        let state = sandbox.state();
+        let deployments = state["accounts"]["main"]["deployments"].as_array().unwrap();
+        assert!(deployments.iter().all(|it| it["status"] != "started"), "{version}: {state}");
+        assert!(file_names(&call.dir.path().join("state/versioner/open"), ".json").is_empty(), "{version}");
+    });
 }

@@ -111,6 +111,10 @@ fn one_idempotency_key_per_request(schedule: &Schedule, observed: &Observed) -> 
                 broken.push(format!("the spooled event {:?} was sent with two keys", delivery.id));
             }
         }
+        // A set-aside event that is retried is a new request.
+        if may_be_set_aside(delivery) {
+            late_keys.remove(&delivery.id);
+        }
     }
     broken
 }
@@ -157,6 +161,16 @@ fn spooled_event_is_delivered(schedule: &Schedule, observed: &Observed) -> Vec<S
     broken
 }
 
+/// Whether a spooled event may have been set aside because of this reply.
+fn may_be_set_aside(delivery: &Delivery<'_>) -> bool {
+    let is_final = |meaning: &Meaning| match meaning {
+        Meaning::Blocked { .. } => true,
+        Meaning::Rejected { status, .. } => !matches!(status, 300..=399 | 401 | 403 | 404),
+        Meaning::Recorded | Meaning::Unavailable { .. } => false,
+    };
+    delivery.late && delivery.meanings.iter().any(is_final)
+}
+
 /// The calls that said that they spooled their own event.
 fn spooled(observed: &Observed) -> impl Iterator<Item = (usize, &ObservedCall)> {
     all_calls(observed).filter(|(_, call)| {
@@ -172,12 +186,7 @@ fn events_are_delivered_in_order(schedule: &Schedule, observed: &Observed) -> Ve
     for (step, call) in spooled(observed) {
         let mine: Vec<&Delivery<'_>> =
             deliveries.iter().filter(|it| it.id.0 == call.id as u64 && it.id.1 != "started").collect();
-        let set_aside = |meaning: &Meaning| match meaning {
-            Meaning::Blocked { .. } => true,
-            Meaning::Rejected { status, .. } => !matches!(status, 300..=399 | 401 | 403 | 404),
-            Meaning::Recorded | Meaning::Unavailable { .. } => false,
-        };
-        let was_set_aside = mine.iter().filter(|it| it.late).any(|it| it.meanings.iter().any(set_aside));
+        let was_set_aside = mine.iter().any(|it| may_be_set_aside(it));
         let Some(first) = mine.iter().find(|it| it.is_recorded()) else { continue };
         if was_set_aside {
             continue;

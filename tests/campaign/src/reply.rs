@@ -219,7 +219,7 @@ impl Scripted {
         let status = self.status(normal);
         let closed = Meaning::Unavailable { retry: true, maybe_recorded: true };
         match self.fault {
-            None | Some(Fault::Chunked | Fault::Http10 | Fault::Interim | Fault::Slow | Fault::Trickle) => vec![plain],
+            None | Some(Fault::Chunked | Fault::Http10 | Fault::Interim) => vec![plain],
             Some(
                 Fault::Close
                 | Fault::LoseReply
@@ -236,7 +236,9 @@ impl Scripted {
             Some(Fault::ShortLength) => vec![self.shortened(is_gate, status)],
             Some(Fault::EndlessBody) => vec![self.endless(plain, is_gate, status)],
             // The reset may overtake the head.
-            Some(Fault::ResetBody) => vec![truncated(is_gate, status), closed],
+            // A busy machine may make them slower than the client's time-out.
+            Some(Fault::Slow | Fault::Trickle) => [vec![plain], self.cut(plain, is_gate, status)].concat(),
+            Some(Fault::ResetBody) => [self.cut(plain, is_gate, status), vec![closed]].concat(),
             // A body without half of its bytes may be empty.
             Some(Fault::Cut | Fault::CutChunked | Fault::BadChunk | Fault::Stall) => self.cut(plain, is_gate, status),
         }
@@ -302,6 +304,7 @@ impl Scripted {
     fn endless(&self, plain: Meaning, is_gate: bool, status: u16) -> Meaning {
         let unusable = Meaning::Unavailable { retry: false, maybe_recorded: true };
         match status {
+            204 => plain,
             200..=299 | 409 if !matches!(plain, Meaning::Blocked { readable: true, .. }) => match (status, is_gate) {
                 (409, true) => Meaning::Blocked { kind: Kind::Conflict, readable: false, truncated: false },
                 _ => unusable,
