@@ -82,13 +82,11 @@ impl Spool {
         let mut restored = 0;
         for name in folder.names()? {
             match folder.read::<SpooledEvent>(&name) {
-                Some(RecordState::Ours(event)) if event.event_type().is_some() => {
-                    if self.folder.restore(&name)? {
-                        restored += 1;
-                        // A server that remembers keys would only repeat its answer.
-                        let event = SpooledEvent { id: uuid::Uuid::new_v4().to_string(), ..event };
-                        self.folder.write(&name, &event, Durability::Machine)?;
-                    }
+                Some(RecordState::Ours(event)) if event.event_type().is_some() && self.folder.restore(&name)? => {
+                    restored += 1;
+                    // A server that remembers keys would only repeat its answer.
+                    let event = SpooledEvent { id: uuid::Uuid::new_v4().to_string(), ..event };
+                    self.folder.write(&name, &event, Durability::Machine)?;
                 }
                 _ => {}
             }
