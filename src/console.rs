@@ -100,6 +100,12 @@ impl Console {
         self.surface.has_summary()
     }
 
+    /// Whether people see the whole text of the summary.
+    #[must_use]
+    pub fn shows_summary(&self) -> bool {
+        self.surface.shows_summary()
+    }
+
     /// Adds a section to the job summary, already redacted.
     pub fn add_summary(&self, summary: &Summary) {
         self.write_surface("job summary", self.surface.add_summary(summary));

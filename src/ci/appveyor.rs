@@ -24,6 +24,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: |env| identity(env, &["APPVEYOR_JOB_ID"], &[]),
     job_status: |_| None,
     temp_dir: None,
+    last_step: "on_finish: [versioner flush]",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(AppVeyor { program: HelperProgram::find(env, "appveyor"), failed: Cell::new(false) }),

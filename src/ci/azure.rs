@@ -27,6 +27,7 @@ pub(super) const SYSTEM: System = System {
     job_identity,
     job_status: |env| first(env, &["AGENT_JOBSTATUS"]),
     temp_dir: Some("AGENT_TEMPDIRECTORY"),
+    last_step: "script: versioner flush / condition: always()",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(Azure { temp_dir: env.get("AGENT_TEMPDIRECTORY").map(PathBuf::from) }),

@@ -21,6 +21,7 @@ pub(super) const SYSTEM: System = System {
     // Set in `after-script`.
     job_status: |env| exit_status(env, "BITBUCKET_EXIT_CODE"),
     temp_dir: None,
+    last_step: "after-script: [versioner flush]",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(Bitbucket { variables: File::named_by(env, &[VARIABLES]) }),

@@ -10,7 +10,7 @@ use super::output_variables::{fits_environment, select};
 use super::surface::{LARGEST_ANNOTATION, Surface, SurfaceError};
 use super::{Context, Detected, System, equals, exit_status, first, identity, link, repository_of_remote};
 use crate::env::Env;
-use crate::model::message::{Level, Summary};
+use crate::model::message::{Level, State, Summary};
 use crate::process::HelperProgram;
 use crate::text;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: |env| identity(env, &["BUILDKITE_JOB_ID"], &[]),
     job_status,
     temp_dir: None,
+    last_step: "versioner flush, in a pre-exit hook",
     // The agent kills 9 s after a cancel, and outputs are written by calling it.
     stop_timeout: Duration::from_secs(6),
     has_plugins: false,
@@ -136,10 +137,11 @@ impl Surface for Buildkite {
         let Some(agent) = &self.agent else {
             return Ok(String::new());
         };
-        let style = match summary.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Notice => "success",
+        let style = match (summary.state, summary.level) {
+            (State::Deployed, _) => "success",
+            (State::Cleared | State::Other, _) => "info",
+            (State::Blocked | State::Failed, _) | (State::NotRecorded, Level::Error) => "error",
+            (State::Aborted | State::NotRecorded, _) => "warning",
         };
         let body = text::truncate(&summary.markdown, LARGEST_BODY, TRUNCATED_BODY, char::len_utf8);
         // One annotation for each job, which each call extends: parallel jobs do not overwrite each other's.

@@ -20,6 +20,7 @@ pub(super) const SYSTEM: System = System {
     job_identity,
     job_status: |_| None,
     temp_dir: None,
+    last_step: "run: { command: versioner flush, when: always }",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(CircleCi { bash_env: File::named_by(env, &["BASH_ENV"]) }),

@@ -22,6 +22,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: |env| identity(env, &["BUILD_ID"], &[]),
     job_status: |_| None,
     temp_dir: None,
+    last_step: "versioner flush, with spool_dir under /workspace in both steps",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(CloudBuild::new(env)),

@@ -21,6 +21,7 @@ pub(super) const SYSTEM: System = System {
     },
     job_status,
     temp_dir: None,
+    last_step: "post_build: { commands: [versioner flush] }",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |_| Box::new(Plain),

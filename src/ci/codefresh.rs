@@ -20,6 +20,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: |env| identity(env, &["CF_BUILD_ID"], &[]),
     job_status: |_| None,
     temp_dir: None,
+    last_step: "versioner flush, with spool_dir under /codefresh/volume in both steps",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(Codefresh { cf_export: HelperProgram::find(env, "cf_export") }),

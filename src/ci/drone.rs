@@ -22,6 +22,7 @@ pub(super) const SYSTEM: System = System {
     },
     job_status: |env| first(env, &["DRONE_BUILD_STATUS"]),
     temp_dir: None,
+    last_step: "commands: [versioner flush] / when: { status: [success, failure] }, with spool_dir in the workspace in both steps",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: true,
     surface: |_| Box::new(Plain),

@@ -24,6 +24,7 @@ pub(super) const GITEA: System = System {
     job_identity,
     job_status: |_| None,
     temp_dir: Some("RUNNER_TEMP"),
+    last_step: "if: always() / uses: https://github.com/versioner/action@v1 / with: { command: flush }",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(Gitea::new(env)),

@@ -28,6 +28,7 @@ pub(super) const SYSTEM: System = System {
     job_identity,
     job_status: |_| None,
     temp_dir: Some("RUNNER_TEMP"),
+    last_step: "if: always() / uses: versioner/action@v1 / with: { command: flush }",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(GitHub::new(env)),

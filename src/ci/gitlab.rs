@@ -28,6 +28,7 @@ pub(super) const SYSTEM: System = System {
     // Set in `after_script`.
     job_status: |env| first(env, &["CI_JOB_STATUS"]),
     temp_dir: None,
+    last_step: "after_script: [versioner flush]",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(GitLab::new(env)),
@@ -147,6 +148,11 @@ impl Surface for GitLab {
 
     fn has_summary(&self) -> bool {
         true
+    }
+
+    fn shows_summary(&self) -> bool {
+        // Of a summary, only its title and link are on the job's page.
+        false
     }
 
     fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<String, SurfaceError> {

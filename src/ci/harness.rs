@@ -23,6 +23,7 @@ pub(super) const SYSTEM: System = System {
     },
     job_status: |env| first(env, &["DRONE_BUILD_STATUS"]),
     temp_dir: None,
+    last_step: "versioner flush / when: { stageStatus: All }, with spool_dir in the workspace in both steps",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: true,
     surface: |env| Box::new(Harness::new(env)),

@@ -20,6 +20,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: |env| identity(env, &["BUILD_TAG"], &["NODE_NAME", "WORKSPACE", "JENKINS_URL", "JOB_NAME"]),
     job_status: |_| None,
     temp_dir: Some("WORKSPACE_TMP"),
+    last_step: "post { always { sh 'versioner flush' } }",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |_| Box::new(Plain),

@@ -40,6 +40,7 @@ pub use github::GitHubRun;
 
 use crate::env::Env;
 use detected::{equals, exit_status, first, identity, link, repository_of_remote, without_credentials};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use surface::Surface;
@@ -62,6 +63,8 @@ pub struct System {
     job_status: fn(&Env) -> Option<Detected>,
     /// The variable that names the job's temporary directory, if the system empties one when the job ends.
     temp_dir: Option<&'static str>,
+    /// How a last step of a job, which runs whatever happened before, calls `versioner flush`.
+    pub last_step: &'static str,
     /// See [`System::stop_timeout`].
     stop_timeout: Duration,
     /// See [`System::has_plugins`].
@@ -71,6 +74,12 @@ pub struct System {
     /// Variables for the tests over all systems.
     #[cfg(test)]
     example: contract_tests::Example,
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// All systems in the order of detection: a system that imitates another comes before it.

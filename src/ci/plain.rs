@@ -20,6 +20,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: session,
     job_status: |_| None,
     temp_dir: None,
+    last_step: "versioner flush",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |_| Box::new(Plain),

@@ -20,6 +20,7 @@ pub(super) const SYSTEM: System = System {
     job_identity: |env| identity(env, &["RD_JOB_EXECID"], &["RD_JOB_SERVERURL", "RD_JOB_ID", "RD_NODE_NAME"]),
     job_status: |_| None,
     temp_dir: None,
+    last_step: "versioner flush",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |_| Box::new(Plain),

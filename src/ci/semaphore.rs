@@ -21,6 +21,7 @@ pub(super) const SYSTEM: System = System {
     // Set in the epilogue.
     job_status: |env| first(env, &["SEMAPHORE_JOB_RESULT"]),
     temp_dir: None,
+    last_step: "epilogue: { always: { commands: [versioner flush] } }",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |env| Box::new(Semaphore { sem_context: HelperProgram::find(env, "sem-context") }),

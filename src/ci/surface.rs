@@ -35,9 +35,14 @@ pub trait Surface {
         Ok(String::new())
     }
 
-    /// Whether the system has a job summary.
+    /// Whether the system takes summaries.
     fn has_summary(&self) -> bool {
         false
+    }
+
+    /// Whether people see the whole text of a summary.
+    fn shows_summary(&self) -> bool {
+        self.has_summary()
     }
 
     /// Passes outputs to later steps. Names are lower case; values are single lines. Returns lines to print, usually none.

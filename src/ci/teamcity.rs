@@ -24,6 +24,7 @@ pub(super) const SYSTEM: System = System {
     job_identity,
     job_status: |_| None,
     temp_dir: None,
+    last_step: "versioner flush / Execute step: Always",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |_| Box::new(TeamCity),

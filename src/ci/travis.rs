@@ -19,6 +19,7 @@ pub(super) const SYSTEM: System = System {
     // Set in `after_script`.
     job_status: |env| exit_status(env, "TRAVIS_TEST_RESULT"),
     temp_dir: None,
+    last_step: "after_script: versioner flush",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: false,
     surface: |_| Box::new(Plain),

@@ -23,6 +23,7 @@ pub(super) const SYSTEM: System = System {
     // for compatibility, is always "success".
     job_status: |env| first(env, &["CI_PIPELINE_STATUS", "CI_STEP_STATUS", "CI_BUILD_STATUS"]),
     temp_dir: None,
+    last_step: "commands: [versioner flush] / when: [{ status: [success, failure] }], with spool_dir in the workspace in both steps",
     stop_timeout: STOP_TIMEOUT,
     has_plugins: true,
     surface: |_| Box::new(Plain),

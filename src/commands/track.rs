@@ -5,12 +5,13 @@ use crate::model::clock::Clock;
 use crate::model::payload::Payload;
 use crate::model::status::Status;
 use crate::process::signals::{STOP, Signals};
+use crate::report::ReportContext;
 use crate::settings::ReportPlan;
 
 /// Reports the event. Returns the exit code.
 pub(super) async fn track(session: &Session<'_>, plan: &ReportPlan) -> u8 {
     let event = &plan.event;
-    let context = session.context(event, false);
+    let context = ReportContext { failure_fails_step: plan.failure_fails_job, ..session.context(event, false) };
     session.console.line(&context.line());
     let outgoing = OutgoingEvent {
         context,

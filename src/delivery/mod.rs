@@ -18,6 +18,7 @@ use crate::ci::System;
 use crate::console::Console;
 use crate::env::Env;
 use crate::files::Signer;
+use crate::gate::wait::Progress;
 use crate::gate::wait::WaitEnd;
 use crate::model::clock::Clock;
 use crate::model::event::Event;
@@ -25,7 +26,8 @@ use crate::model::message::Level;
 use crate::model::park::MARKER_TITLE;
 use crate::model::policy::GateState;
 use crate::model::verdict::{Answer, Verdict};
-use crate::report::{self, Delivery, Outputs, Report, ReportContext, progress};
+use crate::report::progress::{self, LogLine};
+use crate::report::{self, Delivery, Outputs, Report, ReportContext};
 use crate::settings::{Settings, SpoolConfig};
 use crate::state::{Journal, JournalEntry, Spool, StartState};
 use crate::text::sanitize;
@@ -81,7 +83,17 @@ impl<'a> Session<'a> {
     /// The context of reports about `event`.
     #[must_use]
     pub fn context<'s>(&'s self, event: &'s Event, wrapped: bool) -> ReportContext<'s> {
-        ReportContext { settings: self.settings, event, wrapped }
+        let has_summary = self.settings.summary && self.console.shows_summary();
+        let system = self.system;
+        ReportContext {
+            settings: self.settings,
+            event,
+            system,
+            has_summary,
+            wrapped,
+            failure_fails_step: false,
+            end: None,
+        }
     }
 
     /// Sends an event with retries, without waiting for a block to lift.
@@ -104,10 +116,24 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Shows the progress of a wait.
+    pub(super) fn show_wait(&self, context: ReportContext<'_>, progress: &Progress<'_>) {
+        for line in progress::lines(context, progress) {
+            match line {
+                LogLine::Line(line) => self.console.line(&line),
+                LogLine::Detail(detail) => self.console.block(&detail),
+            }
+        }
+    }
+
     /// Reports a delivery to people.
     pub fn report(&self, delivered: &Delivered, context: ReportContext<'_>) {
         let Delivered { delivery, decision, .. } = delivered;
-        let report = delivery.report(context, Clock::system().now());
+        let now = Clock::system().now();
+        let report = delivery.report(context, now);
+        if let Some(line) = delivery.end_of_wait(context, now) {
+            self.console.line(&line);
+        }
         if let WaitEnd::Parked(marker) = &delivery.wait_end {
             self.console.annotate(Level::Notice, MARKER_TITLE, &marker.message());
         }
@@ -119,9 +145,6 @@ impl<'a> Session<'a> {
             self.add_summary(&report);
         }
         if let Answer::Verdict(Verdict::Recorded(receipt)) = &delivery.answer {
-            if let Some(message) = report::cleared(context, &delivery.wait) {
-                self.console.annotate(Level::Notice, "The wait is over", &message);
-            }
             for (title, message) in report::violations(receipt) {
                 self.console.annotate(Level::Warning, &title, &message);
             }
@@ -141,13 +164,12 @@ impl<'a> Session<'a> {
         self.add_summary(report);
     }
 
-    /// A success is one line. Anything else is an annotation.
+    /// A success is one line. Anything else is an annotation. The key is removed before anything is cut: a part of it would not
+    /// be recognized.
     fn print(&self, report: &Report) {
+        let report = report.redacted(|text| self.console.redact(text));
         match report.level {
-            Level::Notice => {
-                let facts: Vec<String> = report.message().lines().map(str::to_owned).collect();
-                self.console.line(&[vec![report.title.clone()], facts].concat().join("; "));
-            }
+            Level::Notice => self.console.line(&[&[report.title], &report.lines[..]].concat().join(", ")),
             Level::Warning | Level::Error => self.console.annotate(report.level, &report.title, &report.message()),
         }
     }

@@ -13,7 +13,7 @@ use crate::model::event::Role;
 use crate::model::payload::add_metadata;
 use crate::model::policy::WaitPolicy;
 use crate::process::signals::{Signal, Signals};
-use crate::report::{ReportContext, progress};
+use crate::report::ReportContext;
 use crate::state::{JournalEntry, OrderingKey, StartState};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -130,7 +130,7 @@ async fn wait_and_park(
     let never_park = already_happened.then(|| policy.never_park());
     let policy = never_park.as_ref().unwrap_or(policy);
     let params = WaitParams { policy, own_version: context.event.version.value.raw(), clock: Clock::system() };
-    let emit = |progress: Progress<'_>| session.console.line(&progress::line(&progress, already_happened));
+    let emit = |progress: Progress<'_>| session.show_wait(context, &progress);
     let mut rng = fastrand::Rng::new();
     let sending = send_until_decided(sender, &emit, &params, &mut rng, record);
     match until_signal(signals, budget.grace, sending).await {

@@ -57,7 +57,7 @@ pub enum UnusableRecord {
     #[error("{0}")]
     Read(Foreign),
     /// The content is not JSON, for example because writing was interrupted.
-    #[error("it is not JSON: torn, or not ours")]
+    #[error("it is not JSON: it is incomplete, or was not written by versioner")]
     NotJson,
     /// The content is JSON but not a signed record.
     #[error("it is not in the format that this program writes")]
@@ -66,7 +66,7 @@ pub enum UnusableRecord {
     #[error("it was not written with this API key, or was changed since")]
     BadSignature,
     /// The signature matches, but the record is not of the expected type.
-    #[error("what it holds cannot be understood")]
+    #[error("it does not contain an event")]
     UnexpectedContent,
 }
 

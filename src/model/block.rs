@@ -7,7 +7,7 @@ mod details;
 #[cfg(test)]
 mod tests;
 
-pub use details::{Details, text};
+pub use details::{Count, Details, text};
 
 use super::time::Moment;
 use crate::text::Foreign;

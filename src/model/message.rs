@@ -25,10 +25,42 @@ impl Level {
     }
 }
 
+/// How a deployment is, as far as a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Deployed,
+    /// It may start.
+    Cleared,
+    Blocked,
+    Failed,
+    Aborted,
+    /// Unknown to the API.
+    NotRecorded,
+    /// None of these, such as pending.
+    Other,
+}
+
+impl State {
+    /// Its icon, which always stands beside words that say the same.
+    #[must_use]
+    pub fn icon(self) -> &'static str {
+        match self {
+            Self::Deployed => "✅",
+            Self::Cleared => "▶️",
+            Self::Blocked => "🚫",
+            Self::Failed => "❌",
+            Self::Aborted => "⏹️",
+            Self::NotRecorded => "⚠️",
+            Self::Other => "ℹ️",
+        }
+    }
+}
+
 /// A section of the job summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     pub level: Level,
+    pub state: State,
     /// What happened, in one line.
     pub title: String,
     /// The whole section in Markdown. Every value in it is escaped.

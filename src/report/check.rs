@@ -4,6 +4,7 @@ use super::unavailable;
 use crate::model::source::Source;
 use crate::model::verdict::Unavailable;
 use crate::settings::{ResolvedSetting, SettingError};
+use crate::text::capitalize;
 use std::fmt::Display;
 
 /// The CI system.
@@ -21,16 +22,17 @@ pub const EVENT: &str = "this would be sent:";
 /// An API that is up.
 #[must_use]
 pub fn healthy(url: impl Display, status: u16) -> String {
-    format!("the API is up ({url} answered {status})")
+    format!("the API is up ({url} returned {status})")
 }
 
 /// The title of the error about an API that is not up.
-pub const UNAVAILABLE_TITLE: &str = "API unavailable";
+pub const UNAVAILABLE_TITLE: &str = "Versioner API unavailable";
 
 /// The error about an API that gave no usable answer.
 #[must_use]
 pub fn unreachable(unavailable: &Unavailable) -> String {
-    format!("{}.\nNext: {}.", unavailable::summary(unavailable), unavailable::advice(unavailable))
+    let what = capitalize(&unavailable::summary(unavailable));
+    format!("{what}.\n{}", unavailable::advice_for(unavailable).first_line())
 }
 
 /// The lines for all settings, each with its value and source.
@@ -57,6 +59,6 @@ pub fn errors(errors: &[SettingError]) -> (String, String) {
         count => format!("{count} invalid settings: no event was sent"),
     };
     let mut message: String = errors.iter().map(|error| format!("{error}\n")).collect();
-    message.push_str("Next: 'versioner check' shows every setting and where it comes from.");
+    message.push_str("Do: correct this. 'versioner check' shows every setting and where it comes from.");
     (title, message)
 }

@@ -3,11 +3,11 @@
 use crate::text::Foreign;
 
 /// No deployment is open.
-pub const NOTHING_IS_OPEN: &str = "nothing is open: this job has started no deployment that is not closed";
+pub const NOTHING_IS_OPEN: &str = "nothing is open: every deployment that this job started is closed";
 
 /// There is no journal.
 pub const NO_DIRECTORY: &str =
-    "nothing is open: there is no directory in which started deployments are noted (spool_dir)";
+    "nothing is open: started deployments are not noted, because there is no directory for them (spool_dir)";
 
 /// The title of the error about a journal that cannot be used.
 pub const UNUSABLE_TITLE: &str = "The open deployments of this job cannot be read: nothing was finished";
@@ -15,7 +15,7 @@ pub const UNUSABLE_TITLE: &str = "The open deployments of this job cannot be rea
 /// The error about a journal that cannot be used.
 #[must_use]
 pub fn unusable_message(error: &str) -> String {
-    format!("{error}.\nNext: correct that, or set spool_dir to another directory.")
+    format!("{error}.\nDo: correct that, or set spool_dir to another directory.")
 }
 
 /// The CI system `system` does not say which job execution this is.
@@ -23,7 +23,7 @@ pub fn unusable_message(error: &str) -> String {
 pub fn unknown_job(system: &str) -> String {
     format!(
         "nothing was finished: this execution of the job cannot be identified ({system}), so its deployments are not known. \
-         Report the end with 'versioner track deployment --status …', or use 'versioner run'."
+         Report the end with 'versioner track deployment --status …', or wrap the deployment with 'versioner run'."
     )
 }
 

@@ -6,9 +6,12 @@
 mod blocked;
 pub mod check;
 mod context;
+mod ended;
 pub mod finish;
 mod interrupted;
 mod layout;
+mod links;
+mod markup;
 pub mod outputs;
 mod parked;
 pub mod progress;
@@ -16,10 +19,14 @@ pub mod rejected;
 pub mod resume;
 pub mod spool;
 mod superseded;
+mod times;
 pub mod unavailable;
 mod undelivered;
+#[cfg(test)]
+mod wait_tests;
 
-pub use context::ReportContext;
+pub use context::{CommandEnd, ReportContext};
+pub use ended::violations;
 pub use layout::Report;
 pub use outputs::Outputs;
 pub use undelivered::Severity;
@@ -27,12 +34,9 @@ pub use undelivered::Severity;
 use crate::gate::FailReason;
 use crate::gate::wait::{WaitEnd, WaitRecord};
 use crate::model::clock::ServerClock;
-use crate::model::event::EventType;
 use crate::model::message::Level;
-use crate::model::time::format_duration;
-use crate::model::verdict::{Answer, Receipt, Verdict, Violation};
+use crate::model::verdict::{Answer, Verdict};
 use crate::state::SpoolResult;
-use crate::text::Foreign;
 use blocked::BlockFailure;
 use jiff::Timestamp;
 
@@ -74,7 +78,7 @@ impl Delivery {
             Answer::Interrupted { signal, .. } => return interrupted::report(context, &self.wait, signal, severity),
             Answer::HeldBack => unavailable::held_back(context, severity),
             Answer::Superseded(why) => superseded::report(context, why, &self.wait),
-            Answer::Verdict(Verdict::Recorded(receipt)) => recorded(context, receipt),
+            Answer::Verdict(Verdict::Recorded(receipt)) => ended::report(context, receipt),
             Answer::Verdict(Verdict::Blocked(block)) => {
                 let server = |at| self.server_clock.at(at);
                 let reason = match self.wait_end {
@@ -92,15 +96,33 @@ impl Delivery {
                 unavailable::report(context, unavailable, self.requests, severity)
             }
         };
-        if let Some(waited) = self.wait.waited() {
-            report.fact("Waited", Some(format!("{} ({} requests)", format_duration(waited), self.requests)));
-            for stage in &self.wait.stages {
-                let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
-                let what = blocked::what_blocks(&stage.block);
-                report.fact("Waited for", Some(format!("{what}: {} to {} UTC", time(stage.from), time(stage.to))));
-            }
+        // What fails the step is an error, although the event is safe in the spool.
+        let command_failed = context.end.is_some_and(|end| end.exit_code.is_some_and(|code| code != 0));
+        if command_failed && report.level == Level::Warning
+            || matches!(self.answer, Answer::HeldBack) && !self.excused && !context.wrapped
+        {
+            report.level = Level::Error;
         }
+        let is_blocked = matches!(self.answer, Answer::Verdict(Verdict::Blocked(_)));
+        if let Some(last) = report.section.footer.len().checked_sub(1).filter(|_| !is_blocked) {
+            let checked = markup::words("checked ").computed(times::stamp(self.server_clock.at(now)));
+            report.section.footer.insert(last, checked);
+        }
+        ended::add_wait(&mut report, &self.wait, self.requests, self.server_clock);
         report
+    }
+
+    /// The line of the log about how a wait ended.
+    #[must_use]
+    pub fn end_of_wait(&self, context: ReportContext<'_>, now: Timestamp) -> Option<String> {
+        match &self.answer {
+            Answer::Verdict(Verdict::Recorded(_)) => progress::cleared(context, &self.wait),
+            Answer::Verdict(Verdict::Blocked(block)) => {
+                progress::gave_up(context, block, &self.wait, self.server_clock.at(now))
+            }
+            // The report says it in one line.
+            Answer::Verdict(_) | Answer::HeldBack | Answer::Superseded(_) | Answer::Interrupted { .. } => None,
+        }
     }
 }
 
@@ -116,49 +138,4 @@ pub fn failure(answer: &Answer, context: ReportContext<'_>) -> String {
         Answer::Superseded(why) => superseded::reason(why),
         Answer::Interrupted { signal, .. } => format!("{signal} came while it was sent"),
     }
-}
-
-/// The report of a recorded event, with the violations of rules that did not block.
-fn recorded(context: ReportContext<'_>, receipt: &Receipt) -> Report {
-    let event = context.event;
-    let mut report = Report::new(Level::Notice, format!("Recorded: {} ({})", context.name(), event.status.value));
-    let label = match event.event_type {
-        EventType::Deployment => "Deployment",
-        EventType::Build => "Build",
-    };
-    report.linked_fact(label, receipt.id.as_ref().map(Foreign::clean), outputs::link(context, receipt));
-    for violation in &receipt.violations {
-        let message = violation.message.as_ref().map_or("report-only", Foreign::clean);
-        report.fact(format!("⚠️ Violated: {}", rule_name(violation)), Some(message));
-    }
-    report
-}
-
-fn rule_name(violation: &Violation) -> &str {
-    violation.rule.as_ref().map_or("a rule without a name", Foreign::clean)
-}
-
-/// The warnings for violated rules that did not block: title and message.
-#[must_use]
-pub fn violations(receipt: &Receipt) -> Vec<(String, String)> {
-    let warning = |violation: &Violation| {
-        let message = violation.message.as_ref().map_or("The rule gives no reason.", Foreign::clean);
-        let (title, note) = match violation.report_only {
-            true => (
-                "Report-only rule violated",
-                "This rule is in Report Only mode. It would block this deployment if it were enabled.",
-            ),
-            false => ("Rule violated", "The server says that this rule is enabled, but recorded the event."),
-        };
-        (format!("{title}: {}", rule_name(violation)), format!("{message}\n{note}"))
-    };
-    receipt.violations.iter().map(warning).collect()
-}
-
-/// The message when a wait ended with a success.
-#[must_use]
-pub fn cleared(context: ReportContext<'_>, wait: &WaitRecord) -> Option<String> {
-    let waited = wait.waited()?;
-    let what = if context.is_gate() { "may start" } else { "is recorded" };
-    Some(format!("{} {what}, after {}.", context.name(), format_duration(waited)))
 }

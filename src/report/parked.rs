@@ -1,60 +1,70 @@
 //! The report of a block that parks the job.
 
-use super::blocked::what_blocks;
-use super::context::ReportContext;
-use super::layout::Report;
+use super::blocked::{blocked_by, what_blocks};
+use super::context::{ReportContext, http};
+use super::layout::{Report, Step};
+use super::links::{self, PARKED};
+use super::markup::{Text, words};
+use super::times;
 use crate::model::block::Block;
-use crate::model::message::Level;
+use crate::model::message::{Level, State};
 use crate::model::park::{Marker, ParkKind};
-use crate::model::time::{format_duration, rfc3339};
-use crate::text::Foreign;
+use crate::text::{Foreign, capitalize};
 use jiff::Timestamp;
-use std::time::Duration;
-
-/// The page about parking.
-pub const PAGE: &str = "https://github.com/versioner/action/blob/main/docs/resume.md";
 
 /// Why a block that lasts too long fails the job.
-pub const TOO_FAR: &str = "The job cannot be parked: the block ends more than 30 days after this run was created, and GitHub \
-    then no longer re-runs its jobs. Start a new run after that.";
+pub const TOO_FAR: &str = "Not parked: it ends more than 30 days after this run was created, and GitHub re-runs no job \
+    after that. Start a new run then.";
 
 /// The report of a job that is parked with `marker`, because of `block`, at `now` by the server's clock.
 #[must_use]
 pub fn report(context: ReportContext<'_>, block: &Block, marker: Marker, now: Timestamp) -> Report {
-    let what = what_blocks(block);
-    let title = match marker.kind {
-        ParkKind::Window | ParkKind::Soak => {
-            format!("Parked: {} until {} ({what})", context.name(), minutes(marker.not_before))
-        }
-        ParkKind::Approval | ParkKind::Conflict => format!("Parked: {} ({what})", context.name()),
+    let (name, what) = (context.name(), what_blocks(block));
+    let at = times::end(marker.not_before);
+    let has_end = matches!(marker.kind, ParkKind::Window | ParkKind::Soak);
+    let title = match has_end {
+        true => format!("Parked: {name} until {} ({what})", times::stamp(at)),
+        false => format!("Parked: {name} ({what})"),
     };
-    let mut report = Report::new(Level::Error, title);
-    report.lead.extend(block.message.as_ref().map(Foreign::to_string));
-    report.fact("Rule", block.rule().map(Foreign::clean));
-    report.fact("Reason", block.details.reason.as_ref().map(Foreign::clean));
-    if let (ParkKind::Conflict, Some(id)) = (marker.kind, &block.details.conflicting_id) {
-        report.linked_fact("Blocked by", Some(format!("deployment {id}")), context.deployment_link(id));
+    let heading = words("Parked: ").and(context.name_text());
+    let mut report = Report::new(Level::Error, State::Blocked, title, heading);
+    report.lines.extend(block.message.as_ref().map(Foreign::to_string));
+    let section = &mut report.section;
+    section.quote = block.message.as_ref().map(Foreign::to_string);
+    let cause = Text::default().value(capitalize(&what));
+    section.cause =
+        Some(if has_end { cause.words(" until ").computed(times::stamp(at)).words(".") } else { cause.words(".") });
+    section.row("Rule", block.rule().map(|rule| Text::default().code(rule)));
+    section.row("Why", block.details.reason.as_ref().map(|reason| Text::default().value(reason)));
+    if let Some((other, link)) = blocked_by(context, block, now).filter(|_| marker.kind == ParkKind::Conflict) {
+        section.row("Blocked by", Some(Text::default().linked_value(&other, link.clone())));
+        report.lines.push(format!("Blocked by: {other}"));
+        report.lines.extend(link);
     }
     let roles: Vec<&str> = block.details.approver_roles.iter().map(Foreign::clean).collect();
-    report.fact("Who can approve", (!roles.is_empty()).then(|| roles.join(", ")));
-    let ahead = Duration::try_from(marker.not_before.duration_since(now)).unwrap_or_default();
-    let earliest = format!("{} ({} after this check)", minutes(marker.not_before), format_duration(ahead));
+    if !roles.is_empty() {
+        report.section.row("Who can approve", Some(Text::default().value(roles.join(", "))));
+        report.lines.push(format!("Who can approve: {}", roles.join(", ")));
+    }
     let when = match marker.kind {
-        ParkKind::Window | ParkKind::Soak => format!("after {earliest}"),
-        ParkKind::Approval => format!("first after {earliest}, and again until it is approved"),
-        ParkKind::Conflict => format!("first after {earliest}, and again until the other deployment has ended"),
+        ParkKind::Window | ParkKind::Soak => "then",
+        ParkKind::Approval => "until it is approved",
+        ParkKind::Conflict => "until the other deployment has ended",
     };
-    report.next.push(format!(
-        "It re-runs by itself if resume is scheduled in this repository, {when}: {PAGE}. Otherwise re-run this job then."
+    let first = format!("{} at the earliest, {}", times::stamp(at), times::relative(at, now));
+    report.lines.push(format!(
+        "It re-runs by itself {when} if this repository has a scheduled resume workflow: {}. Otherwise re-run this job.",
+        PARKED.url()
     ));
+    let section = &mut report.section;
+    section.row("Next run", Some(Text::default().computed(first)));
+    let resume = words("it re-runs by itself ").words(when).words(".");
+    let scheduled = Text::default().link("a scheduled resume workflow", Some(PARKED.url()));
+    section.steps.push(Step::new("Does this repository have", scheduled.words("? Then ").and(resume)));
+    section.steps.push(Step::new("Otherwise,", context.again_link().words(".")));
+    section.footer.extend(block.code.as_ref().map(|code| Text::default().value(code)));
+    section.footer.push(http(block.status));
+    section.footer.push(words("checked ").computed(times::stamp(now)));
+    section.footer.push(context.about(links::PARKED));
     report
-}
-
-/// `2026-11-28 00:00 UTC`, rounded up to a minute.
-#[must_use]
-pub fn minutes(at: Timestamp) -> String {
-    let second = at.as_second();
-    let rounded = Timestamp::from_second(second + (60 - second.rem_euclid(60)) % 60).unwrap_or(at);
-    let text = rfc3339(rounded);
-    format!("{} {} UTC", &text[..10], &text[11..16])
 }

@@ -2,10 +2,10 @@
 //!
 //! Owns: the table, its JSON form, and the words for GitHub's errors. Does not own: decisions (`model::resume`).
 
-use super::parked::{PAGE, minutes};
 use super::unavailable;
+use super::{links, times};
 use crate::forge::{GitHubError, RequestProgress};
-use crate::model::message::{Level, Summary};
+use crate::model::message::{Level, State, Summary};
 use crate::model::resume::{Decision, LAST_ATTEMPT, Rerun, WorkflowRun};
 use crate::model::time::format_duration;
 use crate::text::{Foreign, escape_html, truncate};
@@ -52,7 +52,7 @@ impl JobResult {
             Self::Rerun(Rerun::Job(_)) | Self::WouldRerun(Rerun::Job(_)) => {
                 "due: this job alone, with those that depend on it".to_owned()
             }
-            Self::Decided(Decision::Waiting(due)) => format!("due at {}", minutes(*due)),
+            Self::Decided(Decision::Waiting(due)) => format!("due at {}", times::stamp(times::end(*due))),
             Self::Decided(Decision::Superseded(number)) => {
                 format!(
                     "run #{number} is newer and has a job of this name that succeeded, runs, is pending or is parked"
@@ -230,8 +230,9 @@ impl Resumed {
         for line in self.problems.iter().cloned().chain(self.not_looked_at()) {
             markdown.push_str(&format!("<p>{}</p>\n", escape_html(&line)));
         }
-        markdown.push_str(&format!("<sub><a href=\"{PAGE}\">About parked jobs</a></sub>\n\n"));
-        Summary { level, title, markdown, link: None }
+        let page = links::PARKED;
+        markdown.push_str(&format!("<sub><a href=\"{}\">About {}</a></sub>\n\n", page.url(), page.about));
+        Summary { level, state: State::Other, title, markdown, link: None }
     }
 }
 

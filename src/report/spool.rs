@@ -1,8 +1,10 @@
 //! Messages about spooled events.
 
-use super::layout::Report;
+use super::layout::{Report, Step};
+use super::links;
+use super::markup::{Text, words};
 use super::{rejected, unavailable};
-use crate::model::message::Level;
+use crate::model::message::{Level, State};
 use crate::model::time::{format_duration, rfc3339};
 use crate::model::verdict::Verdict;
 use crate::state::{SetAsideFile, SpooledEvent};
@@ -38,7 +40,7 @@ pub fn delivered(event: &SpooledEvent) -> String {
 /// A delivered event that stays in the spool.
 #[must_use]
 pub fn not_removed(error: &str) -> String {
-    format!("It will be delivered again, as it cannot be removed from the spool: {error}.")
+    format!("It will be delivered again, because it cannot be removed from the spool: {error}.")
 }
 
 /// Why a spooled event is not recorded, as part of a sentence.
@@ -47,7 +49,7 @@ pub fn failure(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Recorded(_) => String::new(),
         Verdict::Blocked(block) => {
-            block.message.as_ref().map_or_else(|| format!("it answered {}", block.status), Foreign::to_string)
+            block.message.as_ref().map_or_else(|| format!("the API returned {}", block.status), Foreign::to_string)
         }
         Verdict::Rejected(rejection) => rejected::summary(rejection),
         Verdict::Unavailable(unavailable) => unavailable::summary(unavailable),
@@ -76,14 +78,14 @@ pub fn unusable(reason: &str) -> String {
 /// The warning about a file that was set aside because it is not an event of ours.
 #[must_use]
 pub fn set_aside_unusable(why: &str, to: &Foreign) -> String {
-    format!("{why}. It is set aside in {to}, and not tried again. To give it up, delete the file.")
+    format!("{why}. It was moved to {to}, and is not tried again. To give it up, delete the file.")
 }
 
 /// The warning about an event that was set aside.
 #[must_use]
 pub fn set_aside(why: &str, to: &Foreign) -> String {
     format!(
-        "{why}. It is set aside in {to}, and not tried again. To deliver it after all: versioner flush --retry-set-aside. \
+        "{why}. It is set aside in {to}, and is not tried again. To deliver it: versioner flush --retry-set-aside. \
          To give it up, delete the file."
     )
 }
@@ -101,10 +103,10 @@ pub fn attempt_not_noted(error: &str) -> String {
 }
 
 /// Why nothing was delivered although events are spooled.
-pub const ANOTHER_PROCESS_DELIVERS: &str = "another process is delivering, and has not ended";
+pub const ANOTHER_PROCESS_DELIVERS: &str = "another process is still delivering the spool";
 
 /// Why delivering ended early.
-pub const OUT_OF_TIME: &str = "the time for it is over";
+pub const OUT_OF_TIME: &str = "there was no time left";
 
 /// The start of a wait for another process that delivers.
 #[must_use]
@@ -115,7 +117,7 @@ pub fn waiting_for_another_process(timeout: Duration) -> String {
 /// Spooled events that could not be delivered before the next event.
 #[must_use]
 pub fn not_delivered_yet(count: usize, failure: &str) -> String {
-    format!("{} spooled before could not be delivered yet: {failure}", events(count))
+    format!("{} spooled earlier could not be delivered yet: {failure}", events(count))
 }
 
 /// The warning about a spool that cannot be used.
@@ -130,7 +132,7 @@ pub const UNUSABLE_TITLE: &str = "Spooled events cannot be delivered";
 /// The error of `flush` about a spool that cannot be used.
 #[must_use]
 pub fn unusable_message(error: &str) -> String {
-    format!("{error}.\nNext: correct that, then run 'versioner flush' again. The events stay in the spool.")
+    format!("{error}.\nDo: correct that, then run 'versioner flush' again. The events stay in the spool.")
 }
 
 /// There is no spool.
@@ -203,27 +205,40 @@ impl Left<'_> {
             (0, set_aside) => format!("{} set aside", events(set_aside)),
             (count, set_aside) => format!("{} still to be delivered, {set_aside} set aside", events(count)),
         };
-        let mut report = Report::new(Level::Error, title);
-        report.lead.extend(self.failure.map(|failure| format!("{failure}.")));
+        let mut report = Report::new(Level::Error, State::NotRecorded, &title, Text::default().computed(&title));
+        let section = &mut report.section;
+        section.cause = self.failure.map(|failure| Text::default().value(failure).words("."));
+        let mut notes: Vec<String> = self.failure.iter().map(|failure| format!("{failure}.")).collect();
         if self.newer > 0 {
-            report.lead.push(format!(
-                "{} were written by a newer version of versioner: deliver them with that version.",
-                events(self.newer)
+            let newer = format!("Needs a newer version of versioner: {}.", events(self.newer));
+            section.paragraphs.push(Text::default().computed(&newer));
+            notes.push(newer);
+        }
+        notes.push(format!("Delivered: {}", events(self.delivered)));
+        section.row("Delivered", Some(Text::default().computed(events(self.delivered))));
+        if self.count > 0 {
+            notes.push(format!("Queued in: {}", self.directory));
+            section.row("Queued in", Some(Text::default().code(self.directory)));
+            section.steps.push(Step::new(
+                "Correct that,",
+                words("then run ").setting("versioner flush").words(" again. Until then, no event is lost."),
             ));
         }
-        report.fact("Delivered", Some(events(self.delivered)));
-        if self.count > 0 {
-            report.fact("Spooled in", Some(self.directory.clean()));
-            report.next.push("Correct that, then run 'versioner flush' again. No event is lost meanwhile.".to_owned());
-        }
         if self.set_aside > 0 {
-            report.fact("Set aside in", Some(self.set_aside_directory.clean()));
-            report.next.push(
-                "Set-aside events are listed in the log. To deliver them after all: versioner flush --retry-set-aside. \
-                 To give one up, delete its file."
-                    .to_owned(),
-            );
+            notes.push(format!("Set aside in: {}", self.set_aside_directory));
+            section.row("Set aside in", Some(Text::default().code(self.set_aside_directory)));
+            section.steps.push(Step::new(
+                "Deliver what is set aside:",
+                words("")
+                    .setting("versioner flush --retry-set-aside")
+                    .words(". The log lists these events. To give one up, delete its file."),
+            ));
         }
+        section.footer.push(
+            Text::default().link(format!("About {}", links::NOT_RECORDED.about), Some(links::NOT_RECORDED.url())),
+        );
+        report.lines = notes;
+        report.lines.extend(report.section.steps.iter().map(Step::first_line));
         report
     }
 }

@@ -31,7 +31,7 @@ use crate::model::event::Event;
 use crate::model::policy::{ErrorPolicy, WaitPolicy};
 use crate::model::source::Sourced;
 use crate::model::status::Status;
-use crate::text::Redactor;
+use crate::text::{Foreign, Redactor};
 use config_file::ConfigFile;
 use jiff::Timestamp;
 use reqwest::Url;
@@ -91,6 +91,8 @@ pub struct Settings {
     pub api: ApiConfig,
     /// The web console, if it is known.
     pub ui_url: Option<Url>,
+    /// The page of this CI run, if it is known.
+    pub run_url: Option<Foreign>,
     pub wait: WaitPolicy,
     pub errors: ErrorPolicy,
     pub spool: SpoolConfig,
@@ -193,9 +195,10 @@ pub fn resolve(
         Some(Action::Check { online }) => Plan::Check(CheckPlan { event: event.filter(|_| valid), api, online }),
         Some(action) if valid => {
             let output_file = output_file.map(|path| path.value);
+            let run_url = context.run_url.as_ref().map(|url| url.value.clone());
             let settings = || {
                 let (api, wait) = (api?, wait?);
-                Some(Settings { api, ui_url, wait, errors, spool, output_file, github, summary })
+                Some(Settings { api, ui_url, run_url, wait, errors, spool, output_file, github, summary })
             };
             plan(action, settings(), Parts { event, job_status, run, flush, resume }, line).unwrap_or(Plan::Invalid)
         }

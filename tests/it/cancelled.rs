@@ -267,7 +267,7 @@ fn undelivered_aborted_event_is_spooled() {
     let mut stderr = String::new();
     std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143), "{stderr}");
-    assert!(stderr.contains("Spooled%3A shop 1.4.2 → production (aborted)"), "{stderr}");
+    assert!(stderr.contains("Not recorded yet%3A shop 1.4.2 → production (aborted)"), "{stderr}");
     let spooled = std::fs::read_dir(state)
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "json"));
@@ -311,13 +311,13 @@ fn signal_during_a_wait_sends_no_event() {
     let mut job = Job::spawn(&sandbox, Parent::Runner, &[("VERSIONER_ON_BLOCK", "wait")], "echo ran");
     let mut reader = BufReader::new(job.child.stderr.take().unwrap());
     let mut stderr = String::new();
-    while !stderr.contains("waiting: no-deploy window") {
+    while !stderr.contains("waiting up to ") {
         assert!(reader.read_line(&mut stderr).unwrap() > 0, "{stderr}");
     }
     job.signal("-INT");
     assert_eq!(job.child.wait().unwrap().code(), Some(130));
     std::io::Read::read_to_string(&mut reader, &mut stderr).unwrap();
-    assert!(stderr.contains("was stopped by SIGINT") && stderr.contains("friday_freeze"), "{stderr}");
+    assert!(stderr.contains("Aborted by SIGINT") && stderr.contains("friday_freeze"), "{stderr}");
     assert_eq!(statuses(&sandbox), ["started"], "{stderr}");
     assert!(job.lines.next().is_none(), "the command ran");
 }
@@ -332,7 +332,7 @@ fn signal_during_the_final_event_still_reports_completed() {
     let (status, stderr) = job.wait();
     assert_eq!(status.code(), Some(0), "{stderr}");
     assert_eq!(statuses(&sandbox), ["started", "completed"], "{stderr}");
-    assert!(!stderr.contains("Spooled%3A"), "{stderr}");
+    assert!(!stderr.contains("Not recorded yet%3A"), "{stderr}");
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn signal_at_any_moment_reports_or_spools_an_end() {
             // The signal came before versioner handled signals.
             (None, []) => {}
             (Some(143), [] | ["started"]) if spooled == 1 => {}
-            (Some(143), []) if stderr.contains("before the event was sent") => {}
+            (Some(143), []) if stderr.contains("was not sent") => {}
             (Some(143), ["aborted"] | ["started", "aborted"]) | (Some(0), ["started", "completed"]) => {}
             other => panic!("round {round}: {other:?}, {spooled} spooled: {stderr}"),
         }

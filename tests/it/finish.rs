@@ -115,7 +115,7 @@ fn finish_ignores_deployments_of_other_jobs_and_keys() {
         assert!(job.run_with(["finish", "--status", "failed"]).stdout.contains("nothing is open"), "{name}");
         job = job.env("CI_JOB_ID", "7").env("VERSIONER_API_KEY", sandbox.key());
     }
-    assert!(job.run_with(["finish", "--status", "failed"]).stdout.contains("Recorded"));
+    assert!(job.run_with(["finish", "--status", "failed"]).stdout.contains("Deployment failed: "));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn finish_ignores_a_start_that_is_still_blocked() {
         args.extend(["--on-block", "wait", "--poll-interval", "10m"]);
         let mut waiting = job.command_with(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
         let lines = std::io::BufRead::lines(std::io::BufReader::new(waiting.stdout.take().unwrap()));
-        assert!(lines.map(Result::unwrap).any(|line| line.contains("waiting: ")));
+        assert!(lines.map(Result::unwrap).any(|line| line.contains("waiting up to ")));
         if kill {
             waiting.kill().unwrap();
             waiting.wait().unwrap();

@@ -13,14 +13,20 @@ fn long_message_is_truncated_in_the_annotation_but_not_in_the_summary() {
     let line = run.stdout.lines().find(|line| line.starts_with("::error")).unwrap();
     assert!(line.len() <= 4_000, "{}", line.len());
     let annotation = run.only("error");
-    assert!(annotation.message.ends_with("(cut; whole in the job summary)"), "{}", annotation.message);
-    assert!(run.summary().contains(" end</p>"));
+    let lines: Vec<&str> = annotation.message.lines().collect();
+    assert!(lines[0].starts_with("begin ") && lines[0].ends_with('…'), "{}", annotation.message);
+    assert!(
+        lines.iter().any(|line| line.starts_with("Do: re-run this job ")),
+        "what to do is cut: {}",
+        annotation.message
+    );
+    assert!(run.summary().contains(" end</blockquote>"));
 }
 
 #[test]
 fn summary_stays_within_1_mib() {
     let sandbox = Sandbox::start();
-    let call = Versioner::github(&sandbox, "success");
+    let call = Versioner::github(&sandbox, "success").env("INPUT_UI_URL", "https://app.versioner.io");
     call.file("summary", &"x".repeat(1_048_576 - 100));
     let run = call.run();
     assert_eq!(run.code, 0);

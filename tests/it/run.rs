@@ -238,7 +238,7 @@ fn run_without_the_api_warns_that_no_rule_was_checked() {
         ]);
         let run = call.run();
         assert_eq!((run.code, run.stdout.as_str()), (0, "deployed\n"), "{reply:?}: {}", run.all());
-        assert!(run.only("warning").message.contains("No rule was checked"), "{}", run.all());
+        assert!(run.only("warning").message.contains("No Deployment Rule was checked"), "{}", run.all());
         let outputs = run.outputs();
         assert_eq!((outputs["gate"].as_str(), outputs["outcome"].as_str()), ("not_checked", "recorded"));
         assert_eq!((outputs["deployment_status"].as_str(), outputs["exit_code"].as_str()), ("completed", "0"));

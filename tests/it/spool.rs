@@ -32,10 +32,9 @@ fn spooled_end_is_delivered_before_the_next_event() {
     assert_eq!((run.code, spooled(&call).len()), (0, 1), "{}", run.all());
     let first = sandbox.requests()[0].clone();
     for needle in [
-        "Spooled: shop 1 → production",
-        "NOT recorded yet",
+        "Not recorded yet: shop 1 → production (completed) is queued on this machine",
         "state/versioner/spool",
-        "until it is delivered",
+        "another event follows from this machine",
         "versioner flush",
         "503",
     ] {
@@ -63,8 +62,12 @@ fn spooled_event_sets_the_outcome_output() {
     let run = call.env("RUNNER_TEMP", &temp).run();
     assert_eq!((run.code, run.outputs()["outcome"].as_str()), (0, "spooled"), "{}", run.all());
     let warning = run.only("warning");
-    assert!(warning.message.contains("until the job ends: the CI system empties RUNNER_TEMP then"), "{warning:?}");
-    assert!(run.summary().contains("Spooled"), "{}", run.summary());
+    assert!(warning.title().ends_with("is queued on this runner until the job ends"), "{warning:?}");
+    assert!(
+        run.summary().contains("until the job ends: the CI system then empties <code>RUNNER&#95;TEMP</code>"),
+        "{}",
+        run.summary()
+    );
 }
 
 #[test]
@@ -163,7 +166,11 @@ fn run_deploys_and_spools_its_end_while_the_api_is_down() {
     let mut call = lenient(&sandbox).env("PATH", "/usr/bin:/bin");
     let run = call.run_with(RUN.iter().chain(&["echo", "deployed"]));
     assert_eq!((run.code, run.stdout.as_str()), (0, "deployed\n"), "{}", run.all());
-    assert!(run.stderr.contains("No rule was checked") && run.stderr.contains("Spooled"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("No Deployment Rule was checked") && run.stderr.contains("Not recorded yet"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(call.run_with(["flush"]).code, 0);
     let last = last_event(&sandbox);
     assert!(
@@ -233,7 +240,7 @@ fn forged_truncated_and_newer_files_are_kept_but_not_sent() {
     write("000000000004-newer.json", "{\"format\": 2, \"record\": {}}");
     let run = call.run_with(["flush"]);
     assert_eq!(run.code, 1, "the newer file and two set-aside files are left: {}", run.all());
-    assert!(run.stderr.contains("written by a newer version"), "{}", run.stderr);
+    assert!(run.stderr.contains("Needs a newer version of versioner: 1 event"), "{}", run.stderr);
     assert_eq!(statuses(&sandbox), ["completed"]);
     let set_aside = call.dir.path().join("state/versioner/set-aside");
     assert!(
@@ -253,11 +260,19 @@ fn unusable_spool_dir_exits_1_unless_it_is_off() {
     for directory in ["/proc/self/spool", "/dev/null/spool"] {
         let run = run_with_spool_dir(directory);
         assert_eq!(run.code, 1, "{}", run.all());
-        assert!(run.stderr.contains("could not be spooled") && run.stderr.contains(directory), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("could not be queued in spool_dir") && run.stderr.contains(directory),
+            "{}",
+            run.stderr
+        );
         assert!(run.stderr.contains("spool_dir"), "{}", run.stderr);
     }
     let off = run_with_spool_dir("off");
-    assert!(off.code == 0 && off.stderr.contains("NOT recorded"), "{}", off.all());
+    assert!(
+        off.code == 0 && off.stderr.contains("The job continues because fail_on_api_error is false"),
+        "{}",
+        off.all()
+    );
     // A spool that belongs to another user.
     let foreign = tempfile::tempdir().unwrap();
     fs::create_dir(foreign.path().join("spool")).unwrap();
@@ -325,7 +340,7 @@ fn full_disk_is_reported_and_leaves_no_partial_file() {
     let output = run_from_shell(&call, &script);
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
-    assert!(stderr.contains("could not be spooled") && stderr.contains(message), "{stderr}");
+    assert!(stderr.contains("could not be queued in spool_dir") && stderr.contains(message), "{stderr}");
     assert!(!stdout.contains(".unfinished") && !stdout.contains(".json"), "{stdout}");
 }
 

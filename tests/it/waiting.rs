@@ -27,14 +27,13 @@ fn short_window_is_waited_out_with_one_more_poll() {
     assert_eq!((outputs["outcome"].as_str(), outputs["gate"].as_str()), ("recorded", "passed"));
     assert_eq!((outputs["attempts"].as_str(), sandbox.requests().len()), ("2", 2), "{}", run.all());
     assert!(outputs["waited_seconds"].parse::<u32>().unwrap() >= 2, "{outputs:?}");
-    let notice = run.only("notice");
-    assert!(notice.title() == "The wait is over" && notice.message.contains("shop 1.4.2 → production"), "{notice:?}");
-    assert!(run.stdout.contains("waiting: no-deploy window friday_freeze, until 20"), "{}", run.stdout);
-    assert!(
-        run.summary().contains("Waited for</th><td>no-deploy window friday&#95;freeze&#58; 20"),
-        "{}",
-        run.summary()
-    );
+    for line in [
+        "shop 1.4.2 → production is blocked: no-deploy window friday_freeze until ",
+        "cleared   shop 1.4.2 → production may start, after ",
+    ] {
+        assert!(run.stdout.contains(&format!("\nversioner: {line}")), "{line}: {}", run.stdout);
+    }
+    assert!(run.summary().contains("Waited for</th><td>no-deploy window friday&#95;freeze, 20"), "{}", run.summary());
     let keys: Vec<_> =
         sandbox.requests().iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
     assert_ne!(keys[0], keys[1], "two polls share an idempotency key");
@@ -83,7 +82,7 @@ fn signal_ends_a_wait_and_names_the_block() {
         let call = waiting(&sandbox);
         let mut child = call.command().stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        lines.find(|line| line.contains("waiting: no-deploy window")).expect("the wait begins");
+        lines.find(|line| line.contains("waiting up to ")).expect("the wait begins");
         let sent = Instant::now();
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(code));
@@ -106,7 +105,7 @@ fn signal_during_the_first_request_says_it_may_be_recorded() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("may have recorded") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains("may or may not have been recorded") && stderr.lines().count() == 1, "{stderr}");
 }
 
 #[test]
@@ -118,8 +117,9 @@ fn window_that_outlasts_wait_timeout_fails_at_once() {
     assert_eq!(run.outputs()["waited_seconds"], "0");
     let message = run.only("error").message;
     assert!(
-        message.contains("longer than may be waited (wait_timeout, 30 min)")
-            && message.contains("Run this job again after 20"),
+        message.contains("Not waited: it lasts longer than wait_timeout (30 min)")
+            && message.contains("Do: re-run this job after ")
+            && message.ends_with("To wait longer: wait_timeout: 2h30m"),
         "{message}"
     );
 }
@@ -130,7 +130,7 @@ fn timed_out_wait_exits_5_as_blocked() {
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
     let run = waiting(&sandbox).env("INPUT_WAIT_TIMEOUT", "1s").run();
     assert_eq!((run.code, run.outputs()["outcome"].as_str()), (5, "blocked"), "{}", run.all());
-    assert!(run.only("error").message.contains("the time to wait is over (wait_timeout, 1 s)"), "{}", run.all());
+    assert_eq!(run.only("error").title(), "Timed out after 1 s: shop 1.4.2 → production still has 0 of 1 approvals");
     assert!(sandbox.requests().len() > 2);
 }
 
@@ -209,7 +209,7 @@ fn stale_conflict_fails_without_waiting() {
     });
     let run = waiting(&sandbox).run();
     assert_eq!((run.code, sandbox.requests().len()), (5, 1), "{}", run.all());
-    assert!(run.only("error").message.contains("longer than conflict_max_age (2 h)"), "{}", run.all());
+    assert!(run.only("error").message.contains("older than conflict_max_age (2 h)"), "{}", run.all());
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn json_flag_leaves_only_json_on_stdout_during_a_wait() {
     sandbox.rule(window(1));
     let run = Versioner::deployment(&sandbox, "started").args(["--on-block", "wait", "--json"]).run();
     assert_eq!((run.code, run.stdout.lines().count()), (0, 1), "{}", run.all());
-    assert!(run.stderr.contains("waiting: no-deploy window"), "{}", run.stderr);
+    assert!(run.stderr.contains("is blocked: no-deploy window"), "{}", run.stderr);
 }
 
 #[test]
@@ -254,8 +254,8 @@ fn blocked_end_waits_until_it_is_recorded() {
     let run =
         Versioner::github(&sandbox, "success").env("INPUT_ON_BLOCK", "wait").env("INPUT_POLL_INTERVAL", "100ms").run();
     assert_eq!(run.code, 0, "{}", run.all());
-    assert!(run.stdout.contains("waiting, only to record the event"), "{}", run.stdout);
-    assert!(run.only("notice").message.contains("is recorded, after"), "{}", run.stdout);
+    assert!(run.stdout.contains("it has already happened, and only its record is waiting"), "{}", run.stdout);
+    assert!(run.stdout.contains("versioner: recorded  shop 1.4.2 → production, after "), "{}", run.stdout);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ci::surface::tests::{clean, clean_lines};
+use crate::model::message::State;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -58,6 +59,7 @@ fn summary_is_a_file_that_the_agent_uploads() {
     std::fs::create_dir(&dir).unwrap();
     let summary = |markdown: &str| Summary {
         level: Level::Notice,
+        state: State::Deployed,
         title: "Recorded".to_owned(),
         markdown: markdown.to_owned(),
         link: None,

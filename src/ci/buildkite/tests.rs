@@ -52,6 +52,7 @@ fn agent_is_called_as_documented() {
     assert_eq!(surface.job, "job", "only a valid id is part of a context");
     let summary = Summary {
         level: Level::Error,
+        state: State::Blocked,
         title: "Blocked".to_owned(),
         markdown: format!("# Blocked {}", "x".repeat(2 * LARGEST_BODY)),
         link: None,
@@ -118,7 +119,7 @@ proptest! {
     ) {
         let recorder = Recorder::new("buildkite-agent", 0);
         let env: Env = recorder.env().iter().chain([("BUILDKITE_JOB_ID", job.as_str())]).collect();
-        let summary = Summary { level: Level::Warning, title, markdown: markdown.clone(), link: None };
+        let summary = Summary { level: Level::Warning, state: State::NotRecorded, title, markdown: markdown.clone(), link: None };
         prop_assert_eq!(Buildkite::new(&env).add_summary(&summary).unwrap(), "");
         let calls = recorder.calls();
         prop_assert_eq!(calls.len(), 1);

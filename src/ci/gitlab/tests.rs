@@ -3,6 +3,7 @@
 use super::reports::{ANNOTATIONS, DOTENV, SECTION, job_started};
 use super::*;
 use crate::ci::surface::tests::{clean, clean_lines};
+use crate::model::message::State;
 use gitlab::{Line, read_log};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -79,7 +80,13 @@ fn set(surface: &GitLab, outputs: &[(&str, &str)]) -> String {
 }
 
 fn summary(title: &str, link: Option<&str>) -> Summary {
-    Summary { level: Level::Error, title: title.to_owned(), markdown: String::new(), link: link.map(str::to_owned) }
+    Summary {
+        level: Level::Error,
+        state: State::Blocked,
+        title: title.to_owned(),
+        markdown: String::new(),
+        link: link.map(str::to_owned),
+    }
 }
 
 fn links(directory: &Path) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! Reporting how a wrapped command ended.
 
-use super::{GateCheck, GatePass, WrappedRun};
+use super::{GatePass, WrappedRun};
 use crate::delivery::{Delivered, OpenEntries, OutgoingEvent, SendBudget, deliver};
 use crate::model::clock::Clock;
 use crate::model::event::Event;
@@ -8,24 +8,49 @@ use crate::model::payload::{Payload, add_metadata};
 use crate::model::source::{Source, Sourced};
 use crate::model::status::Status;
 use crate::process::signals::Signals;
-use crate::report::Outputs;
+use crate::report::{CommandEnd, Outputs, ReportContext};
+use crate::settings::RunCommand;
 use crate::state::JournalEntry;
-use tokio::time::Instant;
+use crate::text::Foreign;
+use std::time::Duration;
 
 /// The end of a deployment, as it is reported.
 pub(super) struct FinalReport {
     pub(super) status: Status,
     /// `None` if the command never ran.
     pub(super) run: Option<CommandRun>,
+    /// The signal that came.
+    pub(super) signal: Option<&'static str>,
+    /// Why the command could not be started.
+    pub(super) problem: Option<String>,
     pub(super) budget: SendBudget,
 }
 
 /// A command that ran.
 #[derive(Clone, Copy)]
 pub(super) struct CommandRun {
-    pub(super) started: Instant,
+    /// How long it has run.
+    pub(super) duration: Duration,
     /// `None` while it still runs.
     pub(super) exit_code: Option<u8>,
+}
+
+/// Whether the rules were checked.
+pub(super) enum GateCheck {
+    /// They passed: the API has recorded the start, and so knows when it was.
+    Passed,
+    /// They were not, because of this.
+    NotChecked(String),
+}
+
+impl GateCheck {
+    /// The value of `vi_gate`: an ungated deployment leaves a trail.
+    pub(super) fn metadata(&self) -> String {
+        match self {
+            Self::Passed => "passed".to_owned(),
+            Self::NotChecked(reason) => format!("not_checked: {reason}"),
+        }
+    }
 }
 
 impl WrappedRun<'_> {
@@ -60,7 +85,7 @@ impl WrappedRun<'_> {
             if let Some(code) = run.exit_code {
                 add_metadata(&mut body, "exit_code", code);
             }
-            let seconds = (run.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+            let seconds = (run.duration.as_secs_f64() * 1000.0).round() / 1000.0;
             add_metadata(&mut body, "deployment_duration_seconds", seconds);
         }
         for (key, value) in self.gate_metadata(check) {
@@ -85,7 +110,8 @@ impl WrappedRun<'_> {
         exit_code: Option<u8>,
     ) -> (Delivered, Outputs) {
         let event = self.final_event(report);
-        let context = self.session.context(&event, true);
+        let end = self.command_end(report, exit_code);
+        let context = ReportContext { end: Some(&end), ..self.session.context(&event, true) };
         self.session.report(&delivered, context);
         let last = self.session.outputs(&delivered, context);
         let outputs = Outputs {
@@ -101,6 +127,19 @@ impl WrappedRun<'_> {
             ..last
         };
         (delivered, outputs)
+    }
+
+    fn command_end(&self, report: &FinalReport, exit_code: Option<u8>) -> CommandEnd {
+        CommandEnd {
+            program: match &self.plan.command {
+                RunCommand::Words(words) => words.first().map(|word| Foreign::new(word.to_string_lossy())),
+                RunCommand::Script(_) => None,
+            },
+            exit_code,
+            duration: report.run.map(|run| run.duration),
+            signal: report.signal,
+            problem: report.problem.clone(),
+        }
     }
 
     /// Sets the outputs. Returns the exit code for a command that ended with `code`.

@@ -21,7 +21,7 @@ use crate::report::Outputs;
 use crate::settings::{RunCommand, RunPlan};
 use crate::state::JournalEntry;
 use crate::text::truncate;
-use end::{CommandRun, FinalReport};
+use end::{CommandRun, FinalReport, GateCheck};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::ffi::{OsStr, OsString};
@@ -94,24 +94,6 @@ struct GatePass {
     outputs: Outputs,
 }
 
-/// Whether the rules were checked.
-enum GateCheck {
-    /// They passed: the API has recorded the start, and so knows when it was.
-    Passed,
-    /// They were not, because of this.
-    NotChecked(String),
-}
-
-impl GateCheck {
-    /// The value of `vi_gate`: an ungated deployment leaves a trail.
-    fn metadata(&self) -> String {
-        match self {
-            Self::Passed => "passed".to_owned(),
-            Self::NotChecked(reason) => format!("not_checked: {reason}"),
-        }
-    }
-}
-
 impl WrappedRun<'_> {
     /// Sends `started`.
     ///
@@ -143,7 +125,8 @@ impl WrappedRun<'_> {
     /// Why the rules were not checked, in one line.
     fn failure(&self, delivered: &Delivered) -> String {
         let failure = delivered.delivery.failure(self.session.context(&self.plan.event, true));
-        truncate(&failure, 500, "…", char::len_utf8)
+        // The key is removed first: a part of it would not be recognized.
+        truncate(&self.session.console.redact(&failure), 500, "…", char::len_utf8)
     }
 
     /// The gate is closed: the command does not run. Returns the exit code.
@@ -161,7 +144,13 @@ impl WrappedRun<'_> {
                 let gate = outputs.clone();
                 let check = GateCheck::NotChecked(self.failure(&delivered));
                 let pass = GatePass { entries: delivered.open, check, outputs };
-                let report = FinalReport { status: Status::Aborted, run: None, budget: SendBudget::SHORT };
+                let report = FinalReport {
+                    status: Status::Aborted,
+                    run: None,
+                    signal: None,
+                    problem: None,
+                    budget: SendBudget::SHORT,
+                };
                 let (_, last) = self.report_end(pass, &report, None, None).await;
                 match interrupted {
                     true => Outputs { gate: Some(gate.gate.unwrap_or("not_checked")), ..last },
@@ -178,10 +167,17 @@ impl WrappedRun<'_> {
         let session = self.session;
         if let Some(signal) = signals.pending_stop().await {
             let name = session.context(&self.plan.event, true).name();
-            let title = format!("{name} was stopped by {} before the command began", signal.name);
+            let title = format!("Aborted by {}: {name} was cleared, but the command had not begun", signal.name);
             session.console.annotate(Level::Error, &title, "The command was not run.");
             let code = Outcome::Interrupted { signal: signal.number }.exit_code();
-            let report = FinalReport { status: Status::Aborted, run: None, budget: SendBudget::SHORT };
+            let name = Some(signal.name);
+            let report = FinalReport {
+                status: Status::Aborted,
+                run: None,
+                signal: name,
+                problem: None,
+                budget: SendBudget::SHORT,
+            };
             let (delivered, outputs) = self.report_end(pass, &report, None, None).await;
             return self.end(&delivered, outputs, code);
         }
@@ -194,9 +190,14 @@ impl WrappedRun<'_> {
         match running {
             Ok(running) => self.accompany(running, started, pass, signals).await,
             Err(error) => {
-                session.console.annotate(Level::Error, "The command could not be started", &error.to_string());
                 let code = error.exit_code();
-                let report = FinalReport { status: Status::Failed, run: None, budget: SendBudget::LAST };
+                let report = FinalReport {
+                    status: Status::Failed,
+                    run: None,
+                    signal: None,
+                    problem: Some(error.to_string()),
+                    budget: SendBudget::LAST,
+                };
                 let (delivered, outputs) = self.report_end(pass, &report, Some(code), Some(signals)).await;
                 let _ = supervisor.set_payload(Vec::new());
                 self.end(&delivered, outputs, code)
@@ -230,12 +231,18 @@ impl WrappedRun<'_> {
         mut pass: GatePass,
         signals: &mut Signals,
     ) -> u8 {
-        let run = |exit_code| Some(CommandRun { started, exit_code });
+        let run = |exit_code| Some(CommandRun { duration: started.elapsed(), exit_code });
         let (end, aborted) = match running.end_or_overdue(signals).await {
             Some(end) => (end, None),
             // The agent may kill this process before the command ends: the abort is reported now.
             None => {
-                let report = FinalReport { status: Status::Aborted, run: run(None), budget: SendBudget::SHORT };
+                let report = FinalReport {
+                    status: Status::Aborted,
+                    run: run(None),
+                    signal: running.stopping().map(|(signal, _)| signal.name),
+                    problem: None,
+                    budget: SendBudget::SHORT,
+                };
                 let entries = std::mem::take(&mut pass.entries);
                 let sending = self.deliver_end(entries, &pass.check, &report, None);
                 let (delivered, end) = tokio::join!(sending, running.end(signals));
@@ -243,6 +250,7 @@ impl WrappedRun<'_> {
             }
         };
         let code = end.exit_code();
+        let run = run(Some(code));
         let stop = running.stopping();
         if let Some((signal, _)) = stop {
             self.session.console.line(&format!("{} came, and the command ended with {code}", signal.name));
@@ -259,7 +267,8 @@ impl WrappedRun<'_> {
                     Some(_) => (SendBudget::SHORT, None),
                     None => (SendBudget::LAST, Some(signals)),
                 };
-                let report = FinalReport { status, run: run(Some(code)), budget };
+                let report =
+                    FinalReport { status, run, signal: stop.map(|(signal, _)| signal.name), problem: None, budget };
                 self.report_end(pass, &report, Some(code), signals).await
             }
         };

@@ -4,14 +4,17 @@
 
 use super::{Reason, WaitLimit, WaitRecord, reason};
 use crate::api::SendResult;
-use crate::model::block::Block;
+use crate::model::block::{Block, Count};
 use crate::model::clock::Clock;
+use crate::text::Foreign;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// Some CI systems kill a job that prints nothing for minutes.
 const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+/// Systems cut the beginning of a long log, so the explanation is repeated.
+const REMIND_EVERY: Duration = Duration::from_secs(600);
 
 /// A progress report.
 #[derive(Clone, Debug)]
@@ -35,16 +38,50 @@ pub enum ProgressKind {
     Begun,
     /// The block has a reason that was not reported yet.
     NewReason,
+    /// The reason is the same, and something about it has changed, such as the number of approvals.
+    Advanced,
+    /// Nothing has changed, and the last full explanation was long ago.
+    Reminder,
     /// Nothing has changed.
     Waiting,
+}
+
+/// What can change while the reason stays the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Standing {
+    reason: Reason,
+    approvals: [Option<Count>; 2],
+    environments: Vec<Foreign>,
+    other_deployment: Option<Foreign>,
+}
+
+fn standing(block: &Block) -> Standing {
+    let details = &block.details;
+    Standing {
+        reason: reason(block),
+        approvals: [details.current_approvals.clone(), details.required_approvals.clone()],
+        environments: details.environments.clone(),
+        other_deployment: details.conflicting_id.clone(),
+    }
+}
+
+impl Standing {
+    /// Whether `new` says something else about the same reason.
+    fn has_advanced(&self, new: &Self) -> bool {
+        self.reason == new.reason && self != new
+    }
 }
 
 /// Emits progress when it is due.
 pub(super) struct Reporter<'a, E> {
     /// When progress was last emitted.
     last: Option<Instant>,
+    /// When the block was last explained in full.
+    explained: Option<Instant>,
     /// The reasons reported so far.
     reasons: Vec<Reason>,
+    /// What was last reported about the reason.
+    standing: Option<Standing>,
     deadline: Instant,
     limit: WaitLimit,
     clock: Clock,
@@ -53,7 +90,7 @@ pub(super) struct Reporter<'a, E> {
 
 impl<'a, E: Fn(Progress<'_>)> Reporter<'a, E> {
     pub(super) fn new(deadline: Instant, limit: WaitLimit, clock: Clock, emit: &'a E) -> Self {
-        Self { last: None, reasons: Vec::new(), deadline, limit, clock, emit }
+        Self { last: None, explained: None, reasons: Vec::new(), standing: None, deadline, limit, clock, emit }
     }
 
     /// Sleeps until `wake`, and reports progress meanwhile. The next poll is at `next_poll`.
@@ -62,7 +99,10 @@ impl<'a, E: Fn(Progress<'_>)> Reporter<'a, E> {
         if !self.reasons.contains(&reason) {
             self.report(record, block, Some(next_poll));
             self.reasons.push(reason);
+        } else if self.standing.as_ref().is_some_and(|known| known.has_advanced(&standing(block))) {
+            self.report(record, block, Some(wake));
         }
+        self.standing = Some(standing(block));
         while self.due() <= wake {
             sleep_until(self.due()).await;
             self.report(record, block, Some(next_poll));
@@ -93,11 +133,18 @@ impl<'a, E: Fn(Progress<'_>)> Reporter<'a, E> {
     }
 
     fn report(&mut self, record: &WaitRecord, block: &Block, wake: Option<Instant>) {
+        let reminder_due = self.explained.is_none_or(|explained| explained.elapsed() >= REMIND_EVERY);
+        let advanced = self.standing.as_ref().is_some_and(|known| known.has_advanced(&standing(block)));
         let kind = match self.last {
             None => ProgressKind::Begun,
             Some(_) if !self.reasons.contains(&reason(block)) => ProgressKind::NewReason,
+            Some(_) if advanced => ProgressKind::Advanced,
+            Some(_) if reminder_due => ProgressKind::Reminder,
             Some(_) => ProgressKind::Waiting,
         };
+        if matches!(kind, ProgressKind::Begun | ProgressKind::Reminder) {
+            self.explained = Some(Instant::now());
+        }
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         (self.emit)(Progress {
             kind,

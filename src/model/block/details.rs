@@ -24,6 +24,12 @@ pub struct Details {
     pub approver_roles: Vec<Foreign>,
     /// Environments that must come first and are still missing.
     pub environments: Vec<Foreign>,
+    /// How long the version must soak.
+    pub required_hours: Option<Count>,
+    /// How long it has soaked so far.
+    pub elapsed_hours: Option<Count>,
+    /// Where it soaks.
+    pub environment: Option<Foreign>,
     /// Everything else, by name.
     pub others: Vec<(Foreign, Foreign)>,
 }
@@ -45,6 +51,9 @@ impl Details {
                 "required_approvals" => out.required_approvals = count(value),
                 "current_approvals" => out.current_approvals = count(value),
                 "approver_roles" => out.approver_roles = texts(value),
+                "required_hours" => out.required_hours = count(value),
+                "elapsed_hours" => out.elapsed_hours = count(value),
+                "environment" => out.environment = text(value),
                 // The missing environments are more helpful than all required ones.
                 "missing_environments" => out.environments = texts(value),
                 "required_environments" | "required_environment" if !details.contains_key("missing_environments") => {

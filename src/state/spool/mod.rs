@@ -76,7 +76,7 @@ pub enum SpoolError {
     #[error("{0}")]
     File(FileError),
     /// Another process has the lock.
-    #[error("another process is writing to the spool and does not end")]
+    #[error("another process has not finished writing to the spool")]
     Busy,
     /// A limit is reached.
     #[error(

@@ -22,25 +22,25 @@ type Variables = &'static [(&'static str, &'static str)];
 const HEAD: &str = "feedfacefeedfacefeedfacefeedfacefeedface";
 
 /// A system with sample runs. The first run sets the most variables.
-struct SystemFixture {
-    name: &'static str,
-    runs: &'static [RunFixture],
+pub(crate) struct SystemFixture {
+    pub(crate) name: &'static str,
+    pub(crate) runs: &'static [RunFixture],
 }
 
 /// A sample run: `base`, overridden by `changes`. An empty value unsets the variable.
-struct RunFixture {
+pub(crate) struct RunFixture {
     name: &'static str,
     base: Variables,
     changes: Variables,
 }
 
-fn systems() -> impl Iterator<Item = &'static SystemFixture> {
+pub(crate) fn systems() -> impl Iterator<Item = &'static SystemFixture> {
     [github_jenkins::SYSTEMS, hosted::SYSTEMS, forges::SYSTEMS, clouds::SYSTEMS].into_iter().flatten()
 }
 
 impl RunFixture {
     /// The variables of the run. Writes the files that some of them name into the directory of `call`.
-    fn variables(&self, call: &Versioner) -> Vec<(String, String)> {
+    pub(crate) fn variables(&self, call: &Versioner) -> Vec<(String, String)> {
         let pairs = self.base.iter().chain(self.changes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut all: std::collections::BTreeMap<String, String> = pairs.collect();
         if let Some(head) = all.remove("PULL_REQUEST_HEAD") {
@@ -79,7 +79,7 @@ fn teamcity_properties(call: &Versioner, branch: &str, source: &str) -> String {
 }
 
 /// Adds the files and programs that the surfaces of `system` need. The programs log their calls to the file `calls`.
-fn with_surfaces(system: &str, call: Versioner) -> Versioner {
+pub(crate) fn with_surfaces(system: &str, call: Versioner) -> Versioner {
     let path = |file: &str| call.dir.path().join(file).display().to_string();
     let directory = call.dir.path().display().to_string();
     let program = |name: &str| {

@@ -2,6 +2,9 @@
 //!
 //! The bodies come from the "Response Codes" page of the API's documentation.
 
+mod fixed;
+mod page;
+
 use crate::support::{Versioner, normalize};
 use serde_json::{Value, json};
 use versioner_sandbox::{Reply, Sandbox};
@@ -132,12 +135,14 @@ fn past_retry_after_falls_back_to_window_end() {
 
 #[test]
 fn documented_blocks_show_their_key_facts() {
-    let assert_contains = |status, body: Value, needles: &[&str]| {
+    let assert_contains = |status, body: Value, needles: &[&str], in_summary: &[&str]| {
         let text = rendered_block(status, &body);
         let (annotation, summary) = text.split_once("SUMMARY").unwrap();
         let summary = unescape(summary);
         for needle in needles {
             assert!(annotation.contains(needle), "annotation lacks {needle}: {annotation}");
+        }
+        for needle in needles.iter().chain(in_summary) {
             assert!(summary.contains(needle), "summary lacks {needle}: {summary}");
         }
     };
@@ -146,37 +151,104 @@ fn documented_blocks_show_their_key_facts() {
         conflict(),
         &[
             "Another deployment to production is already in progress",
-            "CONCURRENT_DEPLOYMENT",
-            "550e8400-e29b-41d4-a716-446655440000",
-            "46 min ago",
+            "46 min",
             "view=550e8400-e29b-41d4-a716-446655440000",
-            "versioner track deployment --product shop --environment production",
         ],
+        &["CONCURRENT_DEPLOYMENT", "versioner track deployment --product shop --environment production"],
     );
     assert_contains(
         423,
         window(),
         &[
             "No deployments allowed on Fridays after 3pm PST",
-            "NO_DEPLOY_WINDOW",
             "friday_freeze",
             "Weekly deployment freeze",
-            "2025-10-27 17:00 (UTC-07:00)",
+            "2025-10-27 17:00",
+            "UTC-7",
             "2025-10-28 00:00 UTC",
-            "in 2 h 14 min",
+            "2 h 14 min after this check",
+            "Admin, Release Manager or SRE",
+            "wait_timeout: 2h30m",
         ],
+        &["NO_DEPLOY_WINDOW"],
     );
     assert_contains(
         428,
         approval(),
-        &["requires approval from 2 team leads", "APPROVAL_REQUIRED", "0 of 2", "team-lead", "manager"],
+        &["requires approval from 2 team leads", "0 of 2", "team-lead", "manager", "on_approval: wait"],
+        &["APPROVAL_REQUIRED"],
     );
-    assert_contains(428, flow(), &["FLOW_VIOLATION", "staging first", "Deploy shop 1.4.2 to staging first"]);
+    assert_contains(428, flow(), &["staging first", "staging", "Release Manager"], &["FLOW_VIOLATION"]);
     assert_contains(
         428,
         soak(),
-        &["INSUFFICIENT_SOAK_TIME", "one day in staging", "11.8", "2025-10-28 10:00 UTC", "in 12 h 14 min"],
+        &["one day in staging", "11 h 48 min of 24 h", "2025-10-28 10:00 UTC", "12 h 14 min after this check"],
+        &["INSUFFICIENT_SOAK_TIME"],
     );
+}
+
+#[test]
+fn waiting_is_suggested_only_where_it_can_help() {
+    let in_minutes = |minutes: i64| (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes)).to_string();
+    let gitlab: &[(&str, &str)] = &[("GITLAB_CI", "true"), ("CI_JOB_TIMEOUT", "3600")];
+    let github: &[(&str, &str)] = &[("GITHUB_ACTIONS", "true")];
+    for (system, code, minutes, status, hint) in [
+        (github, "NO_DEPLOY_WINDOW", Some(20), 423, Some("To have the job wait next time: on_window: wait")),
+        (
+            github,
+            "NO_DEPLOY_WINDOW",
+            Some(134),
+            423,
+            Some("To have the job wait next time: on_window: wait, wait_timeout: 2h30m"),
+        ),
+        (github, "INSUFFICIENT_SOAK_TIME", Some(740), 428, Some("To have it re-run by itself: on_soak: park")),
+        (github, "APPROVAL_REQUIRED", None, 428, Some("To have the job wait next time: on_approval: wait")),
+        (github, "FLOW_VIOLATION", None, 428, None),
+        (
+            gitlab,
+            "NO_DEPLOY_WINDOW",
+            Some(40),
+            423,
+            Some("To have the job wait next time: on_window: wait, wait_timeout: 45m"),
+        ),
+        // Longer than the job may last, and no other system re-runs a job later.
+        (gitlab, "NO_DEPLOY_WINDOW", Some(134), 423, None),
+        (
+            &[],
+            "NO_DEPLOY_WINDOW",
+            Some(1_440),
+            423,
+            Some("To have the job wait next time: on_window: wait, wait_timeout: 25h"),
+        ),
+    ] {
+        let sandbox = Sandbox::start();
+        let mut block = json!({"error": "deployment_blocked", "code": code, "message": "no"});
+        if let Some(minutes) = minutes {
+            block["retry_after"] = json!(in_minutes(minutes));
+        }
+        sandbox.script([Reply::status(status).json(block)]);
+        let run = Versioner::deployment(&sandbox, "started").envs(system).run();
+        let found = run
+            .all()
+            .replace("%0A", "\n")
+            .replace("  | ", "")
+            .lines()
+            .find(|line| line.starts_with("To have "))
+            .map(str::to_owned);
+        assert_eq!(found.as_deref(), hint, "{system:?} {code} {minutes:?}: {}", run.all());
+    }
+}
+
+#[test]
+fn conflict_without_a_summary_says_how_to_close_it() {
+    let sandbox = Sandbox::start();
+    let conflict = json!({"error": "deployment_blocked", "code": "CONCURRENT_DEPLOYMENT",
+        "details": {"conflicting_deployment_id": "7", "conflicting_version": "1.4.1"}});
+    sandbox.script([Reply::status(409).json(conflict)]);
+    let run = Versioner::deployment(&sandbox, "started").run();
+    let close = "Is its job dead? Close it: versioner track deployment --product shop --environment production --version 1.4.1 \
+                 --status aborted";
+    assert!(run.stderr.contains(close), "{}", run.stderr);
 }
 
 /// Decodes the numeric character references of the summary.
