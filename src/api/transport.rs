@@ -51,8 +51,11 @@ impl Transport {
             .tcp_keepalive(None)
             .tcp_keepalive_interval(None)
             .tcp_keepalive_retries(None)
-            .tcp_user_timeout(None)
             .redirect(redirect::Policy::none());
+        #[cfg(target_os = "linux")]
+        {
+            http = http.tcp_user_timeout(None);
+        }
         let proxy_name = proxy.as_ref().map(|proxy| proxy.name.clone());
         if let Some(proxy) = proxy {
             http = http.proxy(proxy.reqwest);

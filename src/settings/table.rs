@@ -266,7 +266,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     value(Scope::Resume, "branch", NAME, "the default branch", "the branch whose runs count"),
     switch(Scope::Resume, "dry_run", "false", "print what would be re-run, and re-run nothing"),
-    value(Scope::Blocks, "wait_timeout", DURATION, "30m", "the longest total wait; never beyond the job's own limit"),
+    value(
+        Scope::Blocks,
+        "wait_timeout",
+        DURATION,
+        "30m",
+        "the longest total wait; never beyond the job's own limit; 0: only say whether waiting would help",
+    ),
     value(Scope::Blocks, "poll_interval", DURATION, "30s", "the time between polls if the API announces no end"),
     value(
         Scope::Blocks,

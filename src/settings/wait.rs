@@ -43,7 +43,7 @@ pub(super) fn resolve(
     let parse_on_flow = |word: &str| parse_on_block(word).filter(|on_flow| *on_flow != OnBlock::Park);
     let on_flow = resolver.with_default("on_flow", "fail", &Argument::allowed(ON_FLOW), parse_on_flow);
     let on_flow = on_flow.map(|on_flow| on_flow.value);
-    let timeout = resolver.positive_duration("wait_timeout", "30m");
+    let timeout = resolver.with_default("wait_timeout", "30m", DURATION_FORMS, parse_duration);
     let poll_interval = resolver.positive_duration("poll_interval", "30s");
     let recheck_interval = resolver.with_default("recheck_interval", "10m", DURATION_FORMS, parse_duration);
     let conflict_max_age = resolver.positive_duration("conflict_max_age", "2h");

@@ -33,7 +33,7 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("on_superseded", "wait", "ignore or fail"),
     ("dry_run", "perhaps", "true, false"),
     ("wait_timeout", "forever", "30m"),
-    ("wait_timeout", "0", "more than 0"),
+    ("poll_interval", "0", "more than 0"),
     ("poll_interval", "often", "30m"),
     ("poll_interval", "0s", "more than 0"),
     ("recheck_interval", "-1", "30m"),

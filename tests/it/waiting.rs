@@ -135,6 +135,20 @@ fn timed_out_wait_exits_5_as_blocked() {
 }
 
 #[test]
+fn wait_timeout_of_zero_says_whether_waiting_would_help_with_one_request() {
+    let sandbox = Sandbox::start();
+    let call = || waiting(&sandbox).env("INPUT_WAIT_TIMEOUT", "0");
+    sandbox.rule(window(7_200));
+    assert_eq!(call().run().outputs()["wait_result"], "too_far");
+    assert_eq!(call().env("INPUT_ON_WINDOW", "fail").run().outputs()["wait_result"], "not_waited");
+    let sandbox = Sandbox::start();
+    sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
+    let run = waiting(&sandbox).env("INPUT_WAIT_TIMEOUT", "0").run();
+    assert_eq!((run.code, run.outputs()["wait_result"].as_str()), (5, "timed_out"), "{}", run.all());
+    assert_eq!(sandbox.requests().len(), 1);
+}
+
+#[test]
 fn ci_job_timeout_limits_the_wait() {
     let sandbox = Sandbox::start();
     sandbox.rule(json!({"kind": "approval", "name": "two eyes", "environment": "production", "required": 1, "roles": ["team-lead"]}).into());
