@@ -27,6 +27,7 @@ mod generated;
 mod github;
 mod hostile;
 mod journal;
+mod matrix;
 mod messages;
 mod network;
 mod outputs;
