@@ -1,12 +1,15 @@
 //! The wrapped command on Windows: our own child, without a supervisor. There are no process groups, and no signals but Ctrl-C,
-//! which reaches every process of a console.
+//! which reaches every process of a console. A job object holds the command and all that it starts. If `versioner run` is killed,
+//! Windows closes the job object and so ends them.
 
 use super::signals::Signal;
 use super::{CommandEnd, EnvChanges, RunningCommand, StartError};
 use crate::env::Env;
 use std::ffi::OsString;
+use std::os::windows::io::AsRawHandle as _;
 use std::process::{Child, Command};
 use std::time::Duration;
+use win32job::{ExtendedLimitInfo, Job};
 
 /// How often to check whether the command has ended.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -52,6 +55,8 @@ pub async fn supervise(_report: impl AsyncFnOnce(Abandoned)) -> Result<(), Start
 #[derive(Debug)]
 pub struct Supervisor {
     command: Option<Child>,
+    /// `None` if Windows refused one, or after it ended the processes in it.
+    job: Option<Job>,
 }
 
 impl Supervisor {
@@ -60,7 +65,10 @@ impl Supervisor {
     /// # Errors
     /// Never.
     pub async fn start(_env: &Env, _payload: Vec<u8>) -> Result<Self, StartError> {
-        Ok(Self { command: None })
+        // Without a job object, only the command itself is killed, and not what it has started.
+        let mut limits = ExtendedLimitInfo::new();
+        let job = Job::create_with_limit_info(limits.limit_kill_on_job_close()).ok();
+        Ok(Self { command: None, job })
     }
 
     /// Nothing is reported on Windows if this process is killed.
@@ -88,7 +96,12 @@ impl Supervisor {
             command.env_remove(name);
         }
         command.envs(changes.added.iter().map(|(name, value)| (name, value)));
-        self.command = Some(command.spawn().map_err(|error| StartError::new(program, &error))?);
+        let child = command.spawn().map_err(|error| StartError::new(program, &error))?;
+        if let Some(job) = &self.job {
+            // Fails if the command has ended already. What it starts before this is not in the job.
+            let _ = job.assign_process(child.as_raw_handle() as isize);
+        }
+        self.command = Some(child);
         Ok(RunningCommand::new(self, stop_timeout))
     }
 
@@ -107,12 +120,19 @@ impl Supervisor {
     /// The console has sent Ctrl-C to the command already.
     pub(super) fn signal(&self, _signal: Signal, _again: bool) {}
 
-    /// Kills the command.
+    /// Kills the command and what it has started.
     pub(super) fn kill(&mut self) {
-        // It may have ended already.
+        // Closing the job ends every process in it.
+        self.job = None;
+        // The command is not in it if Windows refused. It may have ended already.
         let _ = self.command.as_mut().map(Child::kill);
     }
 
-    /// There are no process groups, and no zombies.
-    pub(super) fn reap(&self, _kill_rest: bool) {}
+    /// After the command's end: kills what it has left running, or leaves that alone.
+    pub(super) fn reap(&mut self, kill_rest: bool) {
+        if let Some(job) = self.job.take().filter(|_| !kill_rest) {
+            // Without this limit, closing the job ends nothing.
+            let _ = job.set_extended_limit_info(&ExtendedLimitInfo::new());
+        }
+    }
 }
