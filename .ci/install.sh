@@ -7,6 +7,7 @@
 set -Eeuo pipefail
 
 readonly cargo_deny_version=0.20.2
+readonly wine=/usr/lib/wine/wine64
 readonly musl=x86_64-unknown-linux-musl
 
 # The target and the flags of `build_static`.
@@ -28,10 +29,13 @@ install_toolchain() {
 install_packages() {
   local need missing=()
   # PROGRAM:PACKAGE.
-  for need in curl:curl musl-gcc:musl-tools qemu-aarch64-static:qemu-user-static readelf:binutils rsync:rsync \
-    script:bsdutils strace:strace valgrind:valgrind; do
+  for need in curl:curl java:default-jre-headless musl-gcc:musl-tools mvn:maven qemu-aarch64-static:qemu-user-static \
+    readelf:binutils rsync:rsync script:bsdutils strace:strace valgrind:valgrind \
+    x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64; do
     type -P "${need%:*}" || missing+=("${need#*:}")
   done
+  # Debian does not put it on the PATH.
+  [[ -x ${wine} ]] || missing+=(wine64)
   python3 -c 'import ensurepip' || missing+=(python3-venv)
   if ((${#missing[@]} > 0)); then
     [[ ${EUID} == 0 && -f /etc/debian_version ]] || die "install these packages (Debian's names): ${missing[*]}"

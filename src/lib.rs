@@ -33,6 +33,6 @@ pub mod internals {
     pub use crate::model::block::Block;
     pub use crate::model::policy::{OnBlock, WaitPolicy};
     pub use crate::report::Outputs;
-    pub use crate::settings::table::{Argument, OTHER_VARIABLES, SETTINGS, Setting};
+    pub use crate::settings::table::{Argument, OTHER_VARIABLES, SETTINGS, Scope, Setting};
     pub use crate::settings::{COMMANDS, Command, GROUPS};
 }
