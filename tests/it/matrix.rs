@@ -50,8 +50,7 @@ fn ten_matrix_jobs_with_one_spool_close_their_own_deployments() {
                 // Every deployment is in the shared journal before the first one ends.
                 all_started.wait();
                 let finish = started.env("INPUT_COMMAND", "finish").env("INPUT_STATUS", end_of(index)).run();
-                let expected = i32::from(end_of(index) == "failed");
-                assert_eq!(finish.code, expected, "{}", finish.all());
+                assert_eq!(finish.code, 0, "{}", finish.all());
                 assert!(finish.all().contains(&format!("region-{index}")), "{}", finish.all());
             });
         }
