@@ -80,7 +80,11 @@ fn buildkite_plugin_has_the_settings() {
     let lines = settings.flat_map(|setting| {
         let kind = match (setting.argument, setting.name) {
             (Argument::Switch, _) => vec!["  type: boolean".to_owned()],
-            (Argument::Words(words), _) => vec!["  type: string".to_owned(), format!("  enum: [{}]", words.join(", "))],
+            (Argument::Words(words), _) => {
+                // Only GitHub can run a parked job again.
+                let words: Vec<&str> = words.iter().copied().filter(|word| *word != "park").collect();
+                vec!["  type: string".to_owned(), format!("  enum: [{}]", words.join(", "))]
+            }
             (Argument::Value(_), "retries") => vec!["  type: integer".to_owned()],
             (Argument::Value(_), _) => vec!["  type: string".to_owned()],
         };
