@@ -11,7 +11,7 @@ readonly action_validator_version=0.6.0
 # Each linter finds something that the others do not: zizmor insecure settings, actionlint wrong expressions, the
 # schemas files that GitHub would reject.
 check_workflows() {
-  local workflows=(.github/workflows/*.yml tests/act/workflows/*.yml) file
+  local workflows=(.github/workflows/*.yml tests/act/workflows/*.yml examples/github-*.yml) file form
   install_go_program github.com/rhysd/actionlint "${actionlint_version}" /cmd/actionlint
   install_action_validator
   # actionlint finds shellcheck on the PATH and runs it on the scripts in workflows. zizmor checks only what runs on
@@ -19,15 +19,36 @@ check_workflows() {
   PATH=${tools}/venv/bin:${PATH} actionlint -color=false -- "${workflows[@]}"
   "${tools}/venv/bin/zizmor" --offline --no-progress --color never --persona auditor --config .github/zizmor.yml -- \
     action.yml deploy/action.yml .github
+  "${tools}/venv/bin/zizmor" --offline --no-progress --color never --config .github/zizmor-examples.yml -- \
+    examples/github-*.yml
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-actions action.yml deploy/action.yml
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-workflows "${workflows[@]}"
   "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
+  for form in .github/ISSUE_TEMPLATE/*.yml; do
+    if [[ ${form} == */config.yml ]]; then
+      "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-issue-config "${form}"
+    else
+      "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.github-issue-forms "${form}"
+    fi
+  done
+  check_other_pipelines
   for file in action.yml "${workflows[@]}"; do
-    # The validator's schema does not know this permission yet.
-    sed '/^ *attestations: write/d' -- "${file}" >"${work}/${file##*/}"
+    # The validator's schema does not know these keys yet.
+    sed '/^ *attestations: write/d; /^ *deployment: false/d' -- "${file}" >"${work}/${file##*/}"
     "${tools}/npm/node_modules/.bin/action-validator" "${work}/${file##*/}" || die "action-validator: ${file}"
   done
   printf '%d workflows and action.yml\n' "${#workflows[@]}"
+}
+
+# The examples for systems that have a schema but no runner here. Azure's schema has expressions that are invalid in
+# Unicode mode.
+check_other_pipelines() {
+  local check=("${tools}/venv/bin/check-jsonschema" --builtin-schema)
+  "${check[@]}" vendor.azure-pipelines --data-transform azure-pipelines --regex-variant nonunicode \
+    examples/azure-pipelines.yml
+  "${check[@]}" vendor.bitbucket-pipelines examples/bitbucket-pipelines.yml
+  "${check[@]}" vendor.buildkite examples/buildkite.yml
+  "${check[@]}" vendor.circle-ci examples/circleci.yml
 }
 
 # Tests the Action with the released program: under a real runner, then its step with GitHub's variables and signals.

@@ -15,7 +15,7 @@ check_gitlab() {
   local half version versions
   # The file has two YAML documents: the inputs, and the jobs.
   awk -v out="${work}/component" '/^---$/ { part = 1; next } { print > (out "-" part + 0 ".yml") }' templates/versioner.yml
-  for half in "${work}"/component-{0,1}.yml tests/gitlab/*.yml; do
+  for half in "${work}"/component-{0,1}.yml tests/gitlab/*.yml examples/gitlab-*.yml; do
     "${tools}/venv/bin/check-jsonschema" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci "${half}"
   done
   version=$(cargo_version)
@@ -65,6 +65,8 @@ test_gitlab() {
   sed -i "s|https://releases.example|${mirror_url}/v${version}|" -- "${work}/gitlab/remote.yml"
   expect_success remote "${mirrored[@]}"
 
+  test_gitlab_examples "${url}"
+
   curl --silent --output "${work}/rule.out" --header 'Content-Type: application/json' "${url}/_sandbox/rules" \
     --data '{"kind": "window", "name": "freeze", "environment": "production", "ends_in_seconds": 3600}'
   expect_failure blocked "${mirrored[@]}"
@@ -74,7 +76,27 @@ test_gitlab() {
   test_gitlab_verification "${version}"
   stop_mirror
   stop_sandbox
-  printf 'tested: outcomes, outputs of earlier jobs, stale reports, blocks, remote include, verification\n'
+  printf 'tested: outcomes, outputs of earlier jobs, stale reports, examples, blocks, remote include, verification\n'
+}
+
+# test_gitlab_examples URL: runs each pipeline of examples/, with the component of the release files. Uses variables
+# of `test_gitlab`.
+test_gitlab_examples() {
+  local example name
+  mkdir -p -- "${work}/bin"
+  ln -sf -- "${static_binary}" "${work}/bin/versioner"
+  for example in examples/gitlab-*.yml; do
+    name=$(basename -- "${example}" .yml)
+    # shellcheck disable=SC2016 # GitLab expands these variables.
+    sed -e 's|versioner/action/versioner@.*|$CI_PROJECT_PATH/versioner@$CI_COMMIT_SHA|' \
+      -e "s|https://github.com/versioner/action/releases/download|${mirror_url}|" -- "${example}" >"${work}/gitlab/${name}.yml"
+    curl --silent --request DELETE "$1/_sandbox/requests"
+    # The example without the component needs the program on the PATH.
+    PATH=${work}/bin:${PATH} expect_success "${name}" "${mirrored[@]}"
+    statuses=$(sent_statuses "$1")
+    [[ ${statuses} == 'started completed' ]] || die_with_log "${name}" "${example}: the API received: ${statuses}"
+    expect_log "${name}" 'deploy.sh ran'
+  done
 }
 
 # test_gitlab_verification VERSION: the component runs only the program that it has a checksum of, or VERSIONER_BIN.
@@ -130,6 +152,9 @@ run_pipeline() {
   mkdir -p -- "${project}/templates"
   cp -- "${work}/gitlab/${name}.yml" "${project}/.gitlab-ci.yml"
   cp -- "${release_files}/versioner.yml" "${project}/templates/versioner.yml"
+  # shellcheck disable=SC2016 # The scripts expand it.
+  printf '#!/bin/sh\necho "$0 ran"\n' | tee -- "${project}/deploy.sh" >"${project}/migrate.sh"
+  chmod 755 -- "${project}/deploy.sh" "${project}/migrate.sh"
   git -C "${project}" init --quiet
   git -C "${project}" remote add origin git@gitlab.example:octo/shop.git
   git -C "${project}" add .

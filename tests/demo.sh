@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the program and the demo, then runs the demo, which shows what users see on GitHub.
+# Builds the program and the demo, then runs the demo: `tests/demo.sh [--scene NAME]`.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -8,9 +8,4 @@ target=${CARGO_TARGET_DIR:-target}
 cargo build --quiet --locked --bin versioner
 cargo build --quiet --locked --package versioner-demo
 
-directory=$(mktemp -d)
-trap 'rm -rf -- "${directory}"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-"${target}/debug/versioner-demo" "${target}/debug/versioner" "${directory}"
+exec "${target}/debug/versioner-demo" "${target}/debug/versioner" "$@"

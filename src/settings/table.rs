@@ -1,7 +1,7 @@
 //! The table of all settings: names, aliases, defaults and descriptions.
 //!
-//! Flags, variables, help, completions, the man page, the README and `action.yml` come from it or are compared with it by
-//! tests. Does not own: parsing.
+//! Flags, variables, help, completions, the man page, `docs/reference.md` and `action.yml` come from it or are compared
+//! with it by tests. Does not own: parsing.
 
 /// What a setting is about. It decides which commands have a flag for it, and which of them list it in their help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

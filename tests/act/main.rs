@@ -140,29 +140,71 @@ fn later_step_closes_the_started_deployment() {
     assert!(job.log.contains("the end was recorded"), "{}", job.log);
 }
 
-#[test]
-fn readme_examples_work_unchanged() {
-    let readme = include_str!("../../README.md");
-    let section = readme.split_once("\n## On GitHub\n").unwrap().1.split("\n## ").next().unwrap();
-    let examples: Vec<&str> =
-        section.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
-    let expected: [&[&str]; 4] = [&["completed"], &["started", "completed"], &["started", "completed"], &["started"]];
-    assert_eq!(examples.len(), expected.len());
-    for (example, statuses) in examples.into_iter().zip(expected) {
-        let sandbox = Sandbox::start();
-        let runner = Runner::new(&sandbox);
-        let script = "#!/bin/sh\ntest -n \"$VERSIONER_API_KEY\" || echo 'without the key'\necho \"$0 ran\"\n";
-        for name in ["deploy.sh", "migrate.sh", "tell-the-team.sh"] {
-            runner.write_executable(name, script);
-        }
-        let job = runner.run_example(example);
-        job.assert_succeeded();
-        assert_eq!(sent(&sandbox, "status"), statuses, "{}", job.log);
-        assert_eq!(sent(&sandbox, "environment_name"), vec!["production"; statuses.len()]);
-        assert_eq!(job.log.contains("deploy.sh ran"), example.contains("deploy.sh"), "{}", job.log);
-        assert_eq!(job.log.contains("without the key"), example.contains("run: |"), "{}", job.log);
-        assert!(!job.log.contains("tell-the-team.sh ran"), "{}", job.log);
+/// A sandbox, a job that runs a workflow of `examples`, and the scripts that it calls.
+fn run_example(name: &str, prepare: impl Fn(&Sandbox)) -> (Sandbox, Job) {
+    let sandbox = Sandbox::start();
+    prepare(&sandbox);
+    let runner = Runner::new(&sandbox);
+    let script = "#!/bin/sh\ntest -n \"$VERSIONER_API_KEY\" || echo 'without the key'\necho \"$0 ran: $*\"\n";
+    for name in ["build.sh", "deploy.sh", "migrate.sh", "notify.sh"] {
+        runner.write_executable(name, script);
     }
+    let job = runner.run_example(name);
+    (sandbox, job)
+}
+
+#[test]
+fn examples_report_the_deployment() {
+    for (name, statuses, calls) in [
+        ("github-quick-start.yml", ["started", "completed"].as_slice(), ["deploy.sh ran"].as_slice()),
+        ("github-gate-and-finish.yml", &["started", "completed"], &["migrate.sh ran", "deploy.sh ran"]),
+        ("github-wait.yml", &["started", "completed"], &["deploy.sh ran"]),
+        ("github-branch-on-outputs.yml", &["started", "completed"], &["deploy.sh ran"]),
+        ("github-build.yml", &["completed"], &["build.sh ran"]),
+    ] {
+        let (sandbox, job) = run_example(name, |_| ());
+        job.assert_succeeded();
+        assert_eq!(sent(&sandbox, "status"), statuses, "{name}: {}", job.log);
+        assert!(calls.iter().all(|call| job.log.contains(call)), "{name}: {}", job.log);
+        assert!(!job.log.contains("notify.sh ran"), "{name}: {}", job.log);
+        // The scripts of `run` do not get the key.
+        let wrapped = ["github-quick-start.yml", "github-wait.yml", "github-build.yml"].contains(&name);
+        assert_eq!(job.log.contains("without the key"), wrapped, "{name}: {}", job.log);
+    }
+}
+
+#[test]
+fn example_of_many_services_reports_each() {
+    let (sandbox, job) = run_example("github-matrix.yml", |_| ());
+    job.assert_succeeded();
+    for service in ["web", "worker", "billing"] {
+        let requests = sandbox.requests();
+        let own = requests.iter().filter(|request| request.json()["product_name"] == service);
+        let statuses: Vec<_> = own.map(|request| request.json()["status"].clone()).collect();
+        assert_eq!(statuses, ["started", "completed"], "{service}: {}", job.log);
+        assert!(job.log.contains(&format!("deploy.sh ran: {service}")), "{}", job.log);
+    }
+}
+
+#[test]
+fn examples_do_not_deploy_when_blocked() {
+    let (_, job) = run_example("github-quick-start.yml", |sandbox| add_freeze(sandbox, 600));
+    job.assert_failed(5);
+    assert!(!job.log.contains("deploy.sh ran"), "{}", job.log);
+    // This one handles the block.
+    let (sandbox, job) = run_example("github-branch-on-outputs.yml", |sandbox| add_freeze(sandbox, 600));
+    job.assert_succeeded();
+    assert!(job.log.contains("notify.sh ran: No deployments on Fridays"), "{}", job.log);
+    assert!(!job.log.contains("deploy.sh ran"), "{}", job.log);
+    assert_eq!(sent(&sandbox, "status"), ["started"]);
+}
+
+#[test]
+fn example_that_handles_blocks_still_fails_without_an_answer() {
+    let unavailable = |sandbox: &Sandbox| sandbox.script([Reply::status(401).times(9)]);
+    let (_, job) = run_example("github-branch-on-outputs.yml", unavailable);
+    job.assert_failed(1);
+    assert!(!job.log.contains("deploy.sh ran") && !job.log.contains("notify.sh ran"), "{}", job.log);
 }
 
 /// Runs one job of `self-test.yml`. Its containers and other operating systems need GitHub.

@@ -37,15 +37,31 @@ fn inputs_have_a_description_and_no_default() {
     let action = load_action();
     let inputs: BTreeMap<&str, _> = entries(&action, "inputs").into_iter().collect();
     for (name, input) in &inputs {
-        let description = description(input);
-        assert!(description.len() > 20 && description.ends_with('.'), "{name}: {description:?}");
-        let underscored = inputs[name.replace('-', "_").as_str()];
-        assert_eq!(text(underscored, "description"), Some(description), "{name}");
         // An empty value is an error for these, so an input that is not set needs a default.
         let default = matches!(*name, "status" | "version" | "run").then_some("auto");
         assert_eq!(text(input, "default"), default, "{name}");
         assert_eq!(input.as_mapping().unwrap().len(), 1 + usize::from(default.is_some()), "{name}");
+        let description = description(input);
+        match alias_of(name) {
+            Some(canonical) => assert_eq!(description, format!("Alias of {canonical}."), "{name}"),
+            None => assert!(description.len() > 20 && description.ends_with('.'), "{name}: {description:?}"),
+        }
     }
+}
+
+/// The name of the setting, if `input` is another spelling of it.
+fn alias_of(input: &str) -> Option<&'static str> {
+    let name = input.replace('-', "_");
+    let setting = SETTINGS.iter().find(|setting| setting.names().any(|known| known == name)).unwrap();
+    (input != setting.name).then_some(setting.name)
+}
+
+/// People read the file from the top, and need each input once.
+#[test]
+fn other_spellings_come_after_all_inputs() {
+    let action = load_action();
+    let names: Vec<&str> = entries(&action, "inputs").into_iter().map(|(name, _)| name).collect();
+    assert!(names.is_sorted_by_key(|name| alias_of(name).is_some()), "{names:?}");
 }
 
 #[test]
@@ -127,12 +143,12 @@ fn unset_inputs_are_empty_and_both_spellings_work() {
 }
 
 #[test]
-fn readme_documents_the_entrypoint_variables() {
+fn entrypoint_variables_are_documented() {
     let entrypoint = std::fs::read_to_string(root().join("entrypoint.sh")).unwrap();
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
     for name in ENTRYPOINT_VARIABLES {
         let variable = format!("VERSIONER_{}", name.to_uppercase());
         assert!(OTHER_VARIABLES.contains(name), "the program would warn that {variable} is unknown");
-        assert!(entrypoint.contains(&variable) && readme.contains(&format!("`{variable}`")), "{variable}");
+        assert!(entrypoint.contains(&variable) && page.contains(&format!("`{variable}`")), "{variable}");
     }
 }

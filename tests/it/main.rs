@@ -22,6 +22,7 @@ mod config_file;
 mod config_file_abuse;
 #[cfg(unix)]
 mod crash;
+mod docs;
 mod finish;
 mod generated;
 mod github;
@@ -32,7 +33,6 @@ mod messages;
 mod network;
 mod outputs;
 mod park;
-mod readme;
 mod rejected;
 mod requests;
 mod resume;

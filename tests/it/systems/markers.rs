@@ -4,7 +4,7 @@ use crate::support::Versioner;
 use std::fmt::Write as _;
 use versioner_sandbox::{Reply, Sandbox};
 
-const MARKERS: [(&str, &str, &str); 21] = [
+pub(crate) const MARKERS: [(&str, &str, &str); 21] = [
     ("forgejo", "FORGEJO_ACTIONS", "true"),
     ("gitea", "GITEA_ACTIONS", "true"),
     ("github", "GITHUB_ACTIONS", "true"),

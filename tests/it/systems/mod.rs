@@ -13,6 +13,8 @@ mod hostile_variables;
 mod markers;
 mod surfaces;
 
+pub(crate) use markers::MARKERS;
+
 use crate::support::Versioner;
 
 /// Environment variables, as name and value.

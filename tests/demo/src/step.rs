@@ -1,34 +1,43 @@
-//! Runs a step as GitHub would, and formats its log, annotations and job summary.
-//!
-//! Owns the step's environment, and the conversion of workflow commands and of the summary's HTML to plain text.
+//! Runs a step as GitHub would, and separates its log from its annotations and its job summary.
 
 use anyhow::Context as _;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use versioner_sandbox::Sandbox;
 
+/// A step with `uses: versioner/action@v1`.
 pub(crate) struct Step {
     binary: PathBuf,
     summary: PathBuf,
+    /// What its `with:` contains.
+    inputs: Vec<(String, String)>,
     environment: BTreeMap<String, String>,
 }
 
-/// What GitHub would show for a step.
+/// What GitHub shows of a step.
 pub(crate) struct StepOutput {
     pub(crate) code: i32,
     /// stdout and stderr as they were written.
     pub(crate) text: String,
-    log: Vec<String>,
-    annotations: Vec<String>,
-    summary: String,
+    pub(crate) inputs: Vec<(String, String)>,
+    pub(crate) log: Vec<String>,
+    pub(crate) annotations: Vec<Annotation>,
+    /// Markdown.
+    pub(crate) summary: String,
+}
+
+/// A workflow command such as `::error title=…::message`.
+pub(crate) struct Annotation {
+    pub(crate) level: String,
+    pub(crate) title: String,
+    pub(crate) message: String,
 }
 
 impl Step {
-    pub(crate) fn new(binary: &Path, directory: &Path, sandbox: &Sandbox) -> Self {
+    pub(crate) fn new(binary: &Path, directory: &Path, sandbox: &Sandbox, inputs: &[(&str, &str)]) -> Self {
         let file = |name: &str| directory.join(name).display().to_string();
         let pairs = [
             ("GITHUB_ACTIONS", "true".to_owned()),
@@ -44,18 +53,17 @@ impl Step {
             ("GITHUB_STEP_SUMMARY", file("summary")),
             ("INPUT_API_URL", sandbox.url()),
             ("INPUT_API_KEY", sandbox.key().to_owned()),
+            ("INPUT_UI_URL", "https://app.versioner.io".to_owned()),
             ("INPUT_VERSION", "1.4.2".to_owned()),
             ("RUNNER_TEMP", directory.display().to_string()),
             // The wrapped scripts need it.
             ("PATH", std::env::var("PATH").unwrap_or_default()),
         ];
-        let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { binary: binary.to_owned(), summary: directory.join("summary"), environment }
-    }
-
-    pub(crate) fn input(mut self, name: &str, value: &str) -> Self {
-        self.environment.insert(format!("INPUT_{}", name.to_uppercase()), value.to_owned());
-        self
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let inputs: Vec<(String, String)> = inputs.iter().map(own).collect();
+        let variables = inputs.iter().map(|(name, value)| (format!("INPUT_{}", name.to_uppercase()), value.clone()));
+        let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(variables).collect();
+        Self { binary: binary.to_owned(), summary: directory.join("summary"), inputs, environment }
     }
 
     pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Self {
@@ -78,66 +86,26 @@ impl Step {
         let status = child.wait().context("cannot wait for the step")?;
         let (commands, log): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("::"));
         let log = log.into_iter().map(str::to_owned).collect();
-        let annotations = commands.into_iter().filter_map(annotation).collect();
+        let annotations = commands.into_iter().filter_map(Annotation::parse).collect();
         Ok(StepOutput {
             code: status.code().unwrap_or(-1),
+            inputs: self.inputs,
             log,
             annotations,
-            summary: plain_text(&fs::read_to_string(&self.summary)?),
+            summary: fs::read_to_string(&self.summary)?,
             text,
         })
     }
 }
 
-impl fmt::Display for StepOutput {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.log {
-            writeln!(f, "   {line}")?;
-        }
-        for annotation in &self.annotations {
-            writeln!(f, "\n   annotation on the run's page:")?;
-            write_indented(f, annotation)?;
-        }
-        writeln!(f, "\n   job summary:")?;
-        write_indented(f, &self.summary)?;
-        writeln!(f)
+impl Annotation {
+    fn parse(line: &str) -> Option<Self> {
+        let (head, message) = line.strip_prefix("::")?.split_once("::")?;
+        let (level, properties) = head.split_once(' ')?;
+        let unescape = |text: &str| {
+            text.replace("%0A", "\n").replace("%3A", ":").replace("%2C", ",").replace("%0D", "").replace("%25", "%")
+        };
+        let title = unescape(properties.strip_prefix("title=")?);
+        Some(Self { level: level.to_owned(), title, message: unescape(message) })
     }
-}
-
-fn write_indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| writeln!(f, "     │ {line}"))
-}
-
-/// Formats a workflow command such as `::error title=…::message`.
-fn annotation(line: &str) -> Option<String> {
-    let (head, message) = line.strip_prefix("::")?.split_once("::")?;
-    let (level, properties) = head.split_once(' ')?;
-    let title = properties.strip_prefix("title=")?;
-    let unescaped = format!("{}: {title}\n{message}", level.to_uppercase())
-        .replace("%0A", "\n")
-        .replace("%3A", ":")
-        .replace("%2C", ",")
-        .replace("%25", "%");
-    Some(unescaped)
-}
-
-/// Removes HTML tags and resolves character references.
-fn plain_text(html: &str) -> String {
-    let spaced = html
-        .replace("</th><td>", ": ")
-        .replace("<li>", "• ")
-        .replace("</td><td>", " | ")
-        .replace("</th><th align=\"left\">", " | ");
-    let mut out = String::new();
-    let mut rest = spaced.as_str();
-    while let Some(at) = rest.find(['<', '&']) {
-        out.push_str(&rest[..at]);
-        let end = if rest[at..].starts_with('<') { '>' } else { ';' };
-        let Some(length) = rest[at..].find(end) else { break };
-        if let Some(code) = rest[at..at + length].strip_prefix("&#") {
-            out.extend(code.parse().ok().and_then(char::from_u32));
-        }
-        rest = &rest[at + length + 1..];
-    }
-    out + rest
 }
