@@ -17,9 +17,18 @@ fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|setting| setting.names().any(|known| known == name))
 }
 
+/// Whether a default is the name of an environment variable.
+fn is_variable(default: &str) -> bool {
+    default.contains('_') && !default.contains(|c: char| c.is_ascii_lowercase() || c == ' ')
+}
+
 /// Whether a default in the table of settings is a value, and not a description of one.
 fn is_literal(default: &str) -> bool {
-    !default.is_empty() && !default.contains(' ') && default != "detected" && !is_setting(default)
+    !default.is_empty()
+        && !default.contains(' ')
+        && default != "detected"
+        && !is_setting(default)
+        && !is_variable(default)
 }
 
 /// A table cell, with the names of settings as code.
@@ -62,6 +71,7 @@ fn settings() -> String {
         let about = sentence(&cell(setting.about));
         let default = match setting.default {
             "" => "–".to_owned(),
+            default if is_variable(default) => format!("the variable `{default}`"),
             default if is_literal(default) || is_setting(default) => format!("`{default}`"),
             default => cell(default),
         };
