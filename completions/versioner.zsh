@@ -139,7 +139,6 @@ _versioner() {
     'track') entries=(
       'deployment:Report a deployment: started checks the rules; completed, failed or aborted reports the end'
       'build:Report a build, which creates the version'
-      '--config:a configuration file, in YAML [default: ~/.versioner/config.yaml, outside CI]'
       '--json:print the outputs as one JSON object on stdout, all else on stderr'
       '--help:print this help'
     ) ;;
