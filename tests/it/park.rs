@@ -43,7 +43,9 @@ fn parked_job_fails_at_once_with_a_marker_and_one_error() {
     let error = run.only("error");
     assert!(error.title().starts_with("Parked: shop 1.4.2 → production until 20"), "{}", error.title());
     assert!(error.title().ends_with(" UTC (no-deploy window friday_freeze)"), "{}", error.title());
-    for words in ["Fridays", "re-runs by itself then if this repository has a scheduled resume workflow", "docs/resume.md"] {
+    for words in
+        ["Fridays", "re-runs by itself then if this repository has a scheduled resume workflow", "docs/resume.md"]
+    {
         assert!(error.message.contains(words), "{words}: {}", error.message);
     }
     assert!(run.summary().contains("Parked"), "{}", run.summary());
@@ -185,7 +187,10 @@ fn end_beyond_30_days_after_the_runs_creation_is_not_parked() {
         assert_eq!((run.code, run.outputs()["wait_result"].as_str()), (5, expected), "{age} {end}: {}", run.all());
         let error = run.only("error");
         if expected == "too_far" {
-            assert!(error.message.contains("Not parked: it ends more than") && error.message.contains("30 days"), "{error:?}");
+            assert!(
+                error.message.contains("Not parked: it ends more than") && error.message.contains("30 days"),
+                "{error:?}"
+            );
             assert!(!run.all().contains("versioner-parked"));
         }
         sandbox.github(|github, _| assert!(github.violations.is_empty(), "{:?}", github.violations));

@@ -99,7 +99,7 @@ fn one_request(attempts: &[(&Attempt, Meaning)], settings: Settings, is_poll: bo
             Meaning::Blocked { truncated, .. } => *truncated,
             Meaning::Recorded | Meaning::Rejected { .. } => false,
         };
-        if !is_last && !(may_retry && attempt.pause != Pause::TooLong) {
+        if !is_last && (!may_retry || attempt.pause == Pause::TooLong) {
             return Err(format!("the request was repeated after {meaning:?} with a pause that is {:?}", attempt.pause));
         }
         // A poll that may not outlast the wait has fewer attempts.
@@ -148,8 +148,8 @@ impl Known {
         tolerable
             && !settings.fail_on_api_error
             && !self.was_blocked
-            && !(role == Role::Gate && settings.require_gate)
-            && !(role == Role::End && wrapped)
+            && (role != Role::Gate || !settings.require_gate)
+            && (role != Role::End || !wrapped)
     }
 
     fn is_spooled(self, settings: Settings, role: Role, wrapped: bool) -> bool {

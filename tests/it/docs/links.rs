@@ -5,9 +5,6 @@ use crate::support::read;
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
-/// Files that pages link to before they exist. Remove an entry when its file is added: a test fails until then.
-const PENDING: &[&str] = &["docs/messages.md", "docs/reliability.md"];
-
 /// Anchors that the program's messages link to.
 const STABLE_ANCHORS: [(&str, &[&str]); 2] = [
     (
@@ -69,9 +66,6 @@ fn links_lead_to_files_and_headings_that_exist() {
         for target in targets(&source) {
             let Some((path, fragment)) = resolve(&source, &target) else { continue };
             links += 1;
-            if PENDING.contains(&path.as_str()) {
-                continue;
-            }
             assert!(root().join(&path).exists(), "{}: {target} does not exist", source.path);
             let known = fragment.is_empty() || page(&path).anchors().contains(&fragment);
             assert!(known, "{}: {target}: no such heading", source.path);
@@ -81,20 +75,13 @@ fn links_lead_to_files_and_headings_that_exist() {
 }
 
 #[test]
-fn pending_pages_are_removed_from_the_list_when_they_exist() {
-    for path in PENDING {
-        assert!(!root().join(path).exists(), "{path} exists: remove it from PENDING");
-    }
-}
-
-#[test]
 fn every_page_example_and_picture_can_be_reached_from_the_readme() {
     let mut reached = BTreeSet::from(["README.md".to_owned()]);
     let mut open = vec!["README.md".to_owned()];
     while let Some(path) = open.pop() {
         let source = page(&path);
         for (target, _) in targets(&source).iter().filter_map(|target| resolve(&source, target)) {
-            if reached.insert(target.clone()) && target.ends_with(".md") && !PENDING.contains(&target.as_str()) {
+            if reached.insert(target.clone()) && target.ends_with(".md") {
                 open.push(target);
             }
         }
@@ -122,7 +109,7 @@ fn messages_link_to_headings_that_exist() {
                 continue;
             }
             for (target, fragment) in links_in_source(&read(&path)) {
-                let exists = PENDING.contains(&target.as_str()) || root().join(&target).exists();
+                let exists = root().join(&target).exists();
                 assert!(exists, "{}: {target} does not exist", path.display());
                 let known = fragment.is_empty() || page(&target).anchors().contains(&fragment);
                 assert!(known, "{}: {target} has no heading for #{fragment}", path.display());
