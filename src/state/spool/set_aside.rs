@@ -1,7 +1,7 @@
 //! Events that were set aside: which there are, and how they come back into the spool.
 
 use super::{Spool, SpooledEvent, count};
-use crate::files::{Durability, FileError, RecordState};
+use crate::files::{FileError, RecordState};
 use crate::text::Foreign;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -72,8 +72,8 @@ impl Spool {
         Ok(set_aside)
     }
 
-    /// Moves our set-aside events back into the spool, at their old places in the order, with a new `Idempotency-Key`: each had
-    /// its final answer. Returns how many. Files that cannot be delivered stay set aside.
+    /// Moves our set-aside events back into the spool, at their old places in the order. Returns how many. Files that cannot be
+    /// delivered stay set aside.
     ///
     /// # Errors
     /// [`FileError`] if one cannot be moved.
@@ -82,11 +82,8 @@ impl Spool {
         let mut restored = 0;
         for name in folder.names()? {
             match folder.read::<SpooledEvent>(&name) {
-                Some(RecordState::Ours(event)) if event.event_type().is_some() && self.folder.restore(&name)? => {
-                    restored += 1;
-                    // A server that remembers keys would only repeat its answer.
-                    let event = SpooledEvent { id: uuid::Uuid::new_v4().to_string(), ..event };
-                    self.folder.write(&name, &event, Durability::Machine)?;
+                Some(RecordState::Ours(event)) if event.event_type().is_some() => {
+                    restored += usize::from(self.folder.restore(&name)?);
                 }
                 _ => {}
             }

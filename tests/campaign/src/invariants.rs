@@ -111,10 +111,6 @@ fn one_idempotency_key_per_request(schedule: &Schedule, observed: &Observed) -> 
                 broken.push(format!("the spooled event {:?} was sent with two keys", delivery.id));
             }
         }
-        // A set-aside event that is retried is a new request.
-        if may_be_set_aside(delivery) {
-            late_keys.remove(&delivery.id);
-        }
     }
     broken
 }

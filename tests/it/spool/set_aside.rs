@@ -5,7 +5,7 @@ use crate::support::{Versioner, lenient};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use versioner_sandbox::{Fault, Reply, Sandbox};
+use versioner_sandbox::{Reply, Sandbox};
 
 /// The names of the set-aside files and of their reasons, sorted.
 fn set_aside(call: &Versioner) -> Vec<PathBuf> {
@@ -63,29 +63,6 @@ fn retry_set_aside_delivers_events_in_order() {
     let versions: Vec<Value> = sandbox.requests().iter().map(|request| request.json()["version"].clone()).collect();
     assert_eq!(versions, ["1", "2", "3"]);
     assert_eq!((set_aside(&call), spooled(&call)), (Vec::new(), Vec::new()));
-}
-
-#[test]
-fn retried_event_is_a_new_request_for_a_server_that_repeats_its_answers() {
-    let sandbox = Sandbox::start();
-    let other = sandbox.plant(
-        serde_json::from_value(
-            json!({"product": "shop", "version": "0", "environment": "production", "status": "started"}),
-        )
-        .unwrap(),
-    );
-    let mut call = lenient(&sandbox);
-    // The server blocks the event, and its reply is lost: version 0 is still being deployed.
-    sandbox.script([Reply::fault(Fault::LoseReply)]);
-    assert_eq!(call.run_with(end_of("production", "1")).code, 0);
-    assert_eq!(call.run_with(["flush"]).code, 1, "the block is repeated");
-    assert_eq!(set_aside(&call).len(), 2);
-    sandbox.end(&other, "completed");
-    let run = call.run_with(["flush", "--retry-set-aside"]);
-    assert!(run.code == 0 && run.stdout.contains("delivered 1 event"), "{}", run.all());
-    let keys: Vec<String> =
-        sandbox.requests().iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
-    assert!(keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
 }
 
 #[test]

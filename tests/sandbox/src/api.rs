@@ -132,13 +132,13 @@ fn process(
     if let Some(first) = key.as_ref().and_then(|key| state.idempotent_replies.get(key)) {
         return Ok(([("idempotency-replayed", "true")], first.clone()).into_response());
     }
-    // A rejected body does not use up its idempotency key: the client may send a corrected body with the same key.
+    // What is not recorded does not use up its idempotency key: the client may send it again, corrected or after a block.
     let event = Event::parse(event_type, body)?;
     let reply = match event.event_type {
         EventType::Deployment => deployments::apply(state, account, &event),
         EventType::Build => builds::apply(state, account, &event),
     };
-    if let Some(key) = key {
+    if let Some(key) = key.filter(|_| reply.is_success()) {
         state.idempotent_replies.insert(key, reply.clone());
     }
     Ok(reply.into_response())

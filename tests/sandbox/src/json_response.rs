@@ -18,6 +18,10 @@ impl JsonResponse {
         Self { status, body }
     }
 
+    pub(crate) fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
     /// A simple error: `{"detail": "…"}`.
     pub(crate) fn detail(status: StatusCode, detail: impl Into<String>) -> Self {
         Self::new(status, json!({ "detail": detail.into() }))

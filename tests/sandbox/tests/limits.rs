@@ -71,6 +71,17 @@ fn a_rejected_body_does_not_use_up_its_idempotency_key() {
 }
 
 #[test]
+fn a_block_does_not_use_up_its_idempotency_key() {
+    let sandbox = Sandbox::start();
+    assert_eq!(deploy(&sandbox, "1.0.0", "production", "started").status, 201);
+    let next = deployment("2.0.0", "production", "started");
+    let attempt = || post_with(&sandbox, "/deployment-events/", &next, &[("Idempotency-Key", "k")]);
+    assert_eq!(attempt().status, 409);
+    assert_eq!(deploy(&sandbox, "1.0.0", "production", "completed").status, 200);
+    assert_eq!(attempt().status, 201);
+}
+
+#[test]
 fn the_date_header_can_be_wrong_or_absent() {
     let sandbox = Sandbox::start();
     sandbox.settings(json!({ "clock_offset_seconds": -3600 }));
