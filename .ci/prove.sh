@@ -18,9 +18,13 @@ run_campaign() {
 # Runs each fuzz target. Their build is a workspace of its own.
 run_fuzz() {
   local target
-  if ! install_fuzz; then
-    note 'SKIPPED: fuzzing: needs a nightly toolchain and cargo-fuzz'
+  if ! rustup run "${fuzz_toolchain}" rustc --version \
+    && ! rustup toolchain install "${fuzz_toolchain}" --profile minimal --no-self-update; then
+    note 'SKIPPED: fuzzing: needs a nightly toolchain, which rustup cannot install here'
     return 0
+  fi
+  if [[ ! -x ${tools}/bin/cargo-fuzz ]]; then
+    cargo install --quiet --locked --root "${tools}" cargo-fuzz --version "${cargo_fuzz_version}"
   fi
   for target in fuzz/fuzz_targets/*.rs; do
     target=$(basename -- "${target}" .rs)
@@ -34,11 +38,4 @@ run_fuzz() {
       }
     awk -v target="${target}" '/number_of_executed_units/ { print target ": " $2 " executions" }' "${work}/fuzz.log"
   done
-}
-
-install_fuzz() {
-  rustup run "${fuzz_toolchain}" rustc --version || return 1
-  if [[ ! -x ${tools}/bin/cargo-fuzz ]]; then
-    cargo install --quiet --locked --root "${tools}" cargo-fuzz --version "${cargo_fuzz_version}" || return 1
-  fi
 }
