@@ -131,9 +131,9 @@ impl Console {
         self.to_stdout(text);
     }
 
-    /// Prints `text` on stderr: help that nobody asked for.
-    pub fn print_error(&self, text: &str) {
-        self.print_message(text, true);
+    /// Prints help that nobody asked for: on stdout, unless that is taken.
+    pub fn print_help(&self, text: &str) {
+        self.print_message(text, false);
     }
 
     fn print_message(&self, text: &str, to_stderr: bool) {

@@ -48,7 +48,7 @@ pub async fn execute(args: impl IntoIterator<Item = OsString>, env: &Env, direct
             console.set_redactor(stray_keys(&args, redactor));
             let text = match early {
                 EarlyExit::Incomplete { help, error } => {
-                    console.print_error(&help);
+                    console.print_help(&help);
                     error
                 }
                 EarlyExit::Print(text) | EarlyExit::Usage(text) => text,

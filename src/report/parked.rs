@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 /// Why a block that lasts too long fails the job.
 pub const TOO_FAR: &str = "Not parked: it ends more than 30 days after this run was created, and GitHub re-runs no job \
-    after that. Start a new run then.";
+    after that.";
 
 /// The report of a job that is parked with `marker`, because of `block`, at `now` by the server's clock.
 #[must_use]

@@ -79,7 +79,10 @@ fn json_flag_leaves_only_json_on_stdout() {
 #[test]
 fn incomplete_command_prints_its_help_and_exits_1() {
     let run = Versioner::bare().args(["track"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert!(run.code == 1 && run.stderr.contains("'versioner track' needs a further word"), "{}", run.all());
+    assert!(run.stdout.contains("Usage: versioner track COMMAND"), "{}", run.stdout);
+    assert!(run.stdout.contains("\n  deployment  "), "{}", run.stdout);
+    let run = Versioner::bare().args(["track", "--json"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (1, "{}\n"));
     assert!(run.stderr.contains("Usage: versioner track COMMAND"), "{}", run.stderr);
-    assert!(run.stderr.contains("\n  deployment  "), "{}", run.stderr);
 }

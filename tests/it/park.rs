@@ -191,6 +191,7 @@ fn end_beyond_30_days_after_the_runs_creation_is_not_parked() {
                 error.message.contains("Not parked: it ends more than") && error.message.contains("30 days"),
                 "{error:?}"
             );
+            assert!(error.message.contains("Do: start a new run after"), "{error:?}");
             assert!(!run.all().contains("versioner-parked"));
         }
         sandbox.github(|github, _| assert!(github.violations.is_empty(), "{:?}", github.violations));

@@ -40,18 +40,13 @@ pub(super) fn parts(view: &View<'_>) -> Parts {
     Parts {
         still,
         facts,
-        action: format!(
-            "get {} approved at {}, then {}.",
-            context.version(),
-            context.console_or_name(),
-            view.context.again()
-        ),
+        action: format!("get {} approved at {}, then {}.", context.version(), context.console_or_name(), view.again()),
         lift: Some(view.lift("Emergency?")),
         sentence: sentence(view, missing),
         rows,
         lifted_by: MANAGER,
         steps: vec![
-            Step::new("Get it approved:", get_it.words(", then ").and(view.context.again_link()).words(".")),
+            Step::new("Get it approved:", get_it.words(", then ").and(view.again_link()).words(".")),
             view.lift_step("Emergency?"),
         ],
         page: links::APPROVAL,

@@ -21,16 +21,15 @@ pub(super) fn parts(view: &View<'_>) -> Parts {
         Some(_) => (
             format!(
                 "make sure that nothing is being deployed to {target}, close that deployment, then {}: {}",
-                view.context.again(),
+                view.again(),
                 closing_command(view)
             ),
             None,
         ),
-        None if !view.block.readable => (
-            format!("check in the console that nothing is being deployed to {target}, then {}.", view.context.again()),
-            None,
-        ),
-        None => (format!("let it finish, then {}.", view.context.again()), Some(is_it_dead(view))),
+        None if !view.block.readable => {
+            (format!("check in the console that nothing is being deployed to {target}, then {}.", view.again()), None)
+        }
+        None => (format!("let it finish, then {}.", view.again()), Some(is_it_dead(view))),
     };
     Parts {
         still: "is still blocked by another deployment".to_owned(),
@@ -126,12 +125,12 @@ fn rows(view: &View<'_>) -> Vec<Row> {
 
 fn steps(view: &View<'_>) -> Vec<Step> {
     let close = |title, text| Step { title, text, command: Some(closing_command(view)) };
-    let again = || words("then ").and(view.context.again_link()).words(".");
+    let again = || words("then ").and(view.again_link()).words(".");
     let target = view.context.target();
     match view.stale {
         Some(_) => vec![
             Step::new("Look:", words("make sure that nothing is being deployed to ").value(target).words(".")),
-            close("Close that deployment,", words("then ").and(view.context.again_link()).words(".")),
+            close("Close that deployment,", words("then ").and(view.again_link()).words(".")),
         ],
         None if !view.block.readable => vec![Step::new(
             "Look:",

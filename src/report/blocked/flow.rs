@@ -12,11 +12,11 @@ pub(super) fn parts(view: &View<'_>) -> Parts {
     let version = view.context.version();
     let (action, first) = match environments.is_empty() {
         true => (
-            format!("meet the rule, then {}.", view.context.again()),
-            Step::new("Meet the rule,", words("then ").and(view.context.again_link()).words(".")),
+            format!("meet the rule, then {}.", view.again()),
+            Step::new("Meet the rule,", words("then ").and(view.again_link()).words(".")),
         ),
         false => (
-            format!("deploy {version} to {in_order}, then {}.", view.context.again()),
+            format!("deploy {version} to {in_order}, then {}.", view.again()),
             Step::new(
                 "Deploy it there first:",
                 Text::default()
@@ -24,7 +24,7 @@ pub(super) fn parts(view: &View<'_>) -> Parts {
                     .words(" to ")
                     .value(&in_order)
                     .words(", then ")
-                    .and(view.context.again_link())
+                    .and(view.again_link())
                     .words("."),
             ),
         ),

@@ -149,6 +149,16 @@ impl View<'_> {
         self.failure.now
     }
 
+    /// How to try again. GitHub re-runs no job of a run that is as old as this one is when such a block ends.
+    fn again(&self) -> &'static str {
+        if self.failure.reason == FailReason::Park { "start a new run" } else { self.context.again() }
+    }
+
+    /// The same, as a link to this run.
+    fn again_link(&self) -> Text {
+        if self.failure.reason == FailReason::Park { words(self.again()) } else { self.context.again_link() }
+    }
+
     /// How long the job waited, if it gave up.
     fn timed_out(&self) -> Option<String> {
         let waited = self.failure.wait.waited().filter(|_| self.failure.reason == FailReason::DeadlineReached)?;
@@ -225,7 +235,7 @@ impl View<'_> {
             None => text.words("the rule"),
         };
         let text = text.words(" to ").name("Report Only").words(" under ").and(self.context.rules_link());
-        Step::new(title, text.words(", then ").and(self.context.again_link()).words("."))
+        Step::new(title, text.words(", then ").and(self.again_link()).words("."))
     }
 }
 

@@ -21,10 +21,10 @@ pub(super) fn parts(view: &View<'_>) -> Parts {
     let action = match &end {
         BlockEnd::Announced(moment, _) => {
             let at = times::end(moment.at);
-            format!("{} after {}, {}.", view.context.again(), times::clock(at, now), times::relative(at, now))
+            format!("{} after {}, {}.", view.again(), times::clock(at, now), times::relative(at, now))
         }
-        BlockEnd::Passed(..) => format!("{} now.", view.context.again()),
-        BlockEnd::Unknown => format!("{} when the soak time is over. The API did not say when.", view.context.again()),
+        BlockEnd::Passed(..) => format!("{} now.", view.again()),
+        BlockEnd::Unknown => format!("{} when the soak time is over. The API did not say when.", view.again()),
     };
     let what = Text::default().value(capitalize(&what_blocks(view.block)));
     let sentence = match &end {

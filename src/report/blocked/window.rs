@@ -20,13 +20,13 @@ pub(super) fn parts(view: &View<'_>) -> Parts {
         BlockEnd::Announced(moment, _) => {
             let at = times::end(moment.at);
             facts.push(format!("Ends: {}, {}", times::in_zones(at, zone), times::relative(at, now)));
-            format!("{} after {}.", view.context.again(), times::clock(at, now))
+            format!("{} after {}.", view.again(), times::clock(at, now))
         }
         BlockEnd::Passed(moment, _) => {
             facts.push(format!("Ended: {}, {}", times::in_zones(moment.at, zone), times::relative(moment.at, now)));
-            format!("{} now.", view.context.again())
+            format!("{} now.", view.again())
         }
-        BlockEnd::Unknown => format!("{} when the window has ended. The API did not say when.", view.context.again()),
+        BlockEnd::Unknown => format!("{} when the window has ended. The API did not say when.", view.again()),
     };
     let mut rows = vec![view.rule_row(" (no-deploy window)")];
     rows.extend(block.details.reason.as_ref().map(|reason| row("Why", Text::default().value(reason))));
@@ -80,7 +80,7 @@ fn passed_row(view: &View<'_>, end: &BlockEnd) -> Option<Row> {
 
 /// What to do until a block ends.
 pub(super) fn wait_it_out(view: &View<'_>, end: &BlockEnd) -> Step {
-    let again = view.context.again_link();
+    let again = view.again_link();
     match end {
         BlockEnd::Announced(moment, _) => {
             let at = times::clock(times::end(moment.at), view.now());
