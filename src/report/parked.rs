@@ -58,9 +58,8 @@ pub fn report(context: ReportContext<'_>, block: &Block, marker: Marker, now: Ti
     ));
     let section = &mut report.section;
     section.row("Next run", Some(Text::default().computed(first)));
-    let resume = words("it re-runs by itself ").words(when).words(".");
-    let scheduled = Text::default().link("a scheduled resume workflow", Some(PARKED.url()));
-    section.steps.push(Step::new("Does this repository have", scheduled.words("? Then ").and(resume)));
+    let resumed = words("If this repository has ").link("a scheduled resume workflow", Some(PARKED.url()));
+    section.steps.push(Step::new("", resumed.words(", the job re-runs by itself ").words(when).words(".")));
     section.steps.push(Step::new("Otherwise,", context.again_link().words(".")));
     section.footer.extend(block.code.as_ref().map(|code| Text::default().value(code)));
     section.footer.push(http(block.status));

@@ -205,7 +205,7 @@ fn end_beyond_30_days_after_the_runs_creation_is_not_parked() {
 }
 
 /// A job in the run with this number, whose newer run has this `newer` conclusion.
-fn in_run(sandbox: &Sandbox, newer: Option<Option<&str>>) -> Versioner {
+pub(crate) fn in_run(sandbox: &Sandbox, newer: Option<Option<&str>>) -> Versioner {
     let (number, token) = sandbox.github(|github, now| {
         let run = github.add_run(NewRun { age: 600, ..NewRun::default() }, now);
         github.add_job(run, "deploy", None, vec![]);

@@ -3,14 +3,17 @@
 //! `INSTA_UPDATE=always` writes the page; otherwise a page that differs fails. Times, addresses and ids that differ between
 //! runs are replaced by fixed ones.
 
-use super::fixed::{fixed, readable, with_fixed_duration};
-use super::{conflict, flow, soak, unescape};
+mod blocks;
+mod outages;
+mod surfaces;
+
+use super::fixed::{fixed, with_fixed_duration};
+use super::unescape;
 use crate::support::Versioner;
-use crate::systems::{systems, with_surfaces};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
-use versioner_sandbox::{Fault, Options, Reply, Sandbox, Tls};
+use versioner_sandbox::{Reply, Sandbox};
 
 const NOW: &str = "Tue, 24 Nov 2026 14:37:00 GMT";
 
@@ -108,78 +111,9 @@ fn call_with_status(
     page.case(title, &change(github(&sandbox, status)), &sandbox);
 }
 
-fn blocks(page: &mut Page) {
-    page.chapter("Blocked");
-    let reply = |status, body: Value| [Reply::status(status).json(body)];
-    let conflict = || {
-        let mut body = conflict();
-        body["details"]["conflicting_deployment_started"] = json!("2026-11-24T13:51:00Z");
-        body
-    };
-    let in_12_hours = || {
-        let mut body = soak();
-        body["message"] = json!("Version 1.4.2 must soak in staging for 24 hours before production");
-        body["retry_after"] = json!("2026-11-25T02:57:00Z");
-        body["details"]["elapsed_hours"] = json!(11.67);
-        body["details"]["environment"] = json!("staging");
-        body
-    };
-    let both = || {
-        let mut body = flow();
-        body["message"] = json!("Version 1.4.2 must be deployed to test, staging before production");
-        body["details"]["missing_environments"] = json!(["test", "staging"]);
-        body
-    };
-    call(page, "No-deploy window", reply(423, window()), |call| call);
-    call(page, "No-deploy window that outlasts `wait_timeout`", reply(423, window()), |call| {
-        call.env("INPUT_ON_BLOCK", "wait")
-    });
-    call(page, "No-deploy window without details", [Reply::status(423)], |call| call);
-    call(page, "Another deployment in progress", reply(409, conflict()), |call| call);
-    call(page, "… where the console's address is unknown", reply(409, conflict()), |call| {
-        call.without("INPUT_UI_URL")
-    });
-    let day_old = json!("2026-11-23T12:00:00Z");
-    let mut old = conflict();
-    old["details"]["conflicting_deployment_started"] = day_old;
-    call(page, "… that has probably died", reply(409, old), |call| call);
-    call(page, "Approvals", reply(428, approvals(0)), |call| call);
-    call(page, "Deployment flow", reply(428, both()), |call| call);
-    call(page, "Soak time", reply(428, in_12_hours()), |call| call);
-    let unknown = json!({"error": "deployment_blocked", "code": "CHANGE_TICKET_REQUIRED", "message": "A change ticket is required",
-        "details": {"rule_name": "change control", "ticket_system": "https://tickets.example"}});
-    call(page, "A rule of an unknown kind", reply(428, unknown), |call| call);
-    call(page, "A 409 that cannot be understood", [Reply::status(409).body("<html>")], |call| call);
-    call_with_status(page, "The end of a deployment", "success", reply(423, window()), |call| call);
-    let changed = [Reply::status(409).json(conflict()), Reply::status(428).json(approvals(1))];
-    let mut case = Page(String::new());
-    call(&mut case, "A wait that meets another block", changed, |call| waiting(call, "INPUT_ON_CONFLICT"));
-    page.0.push_str(&with_fixed_duration(&case.0));
-}
-
 /// Waits for `kind`.
 fn waiting(call: Versioner, kind: &str) -> Versioner {
     call.env(kind, "wait").env("INPUT_POLL_INTERVAL", "100ms")
-}
-
-fn waits(page: &mut Page) {
-    page.chapter("Waiting");
-    let snapshot = |name: &str| {
-        let path = format!("src/report/snapshots/versioner_action__report__wait_tests__{name}.snap");
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path)).expect(&path);
-        unescape(text.splitn(3, "---\n").nth(2).unwrap())
-    };
-    for (title, name) in
-        [("The log of a job that waits", "log_of_a_wait"), ("… for another deployment", "log_of_a_conflict")]
-    {
-        writeln!(page.0, "\n### {title}").unwrap();
-        page.block("text", &snapshot(name));
-    }
-    writeln!(page.0, "\n### Timed out").unwrap();
-    let timed_out = snapshot("timed_out");
-    let (annotation, summary) = timed_out.split_once("\n\n").unwrap();
-    page.block("text", &format!("error: {annotation}"));
-    page.block("html", summary);
 }
 
 fn rejections(page: &mut Page) {
@@ -200,49 +134,6 @@ fn rejections(page: &mut Page) {
         {"loc": ["body", "environment_name"], "msg": "ensure this value has at most 64 characters"}]});
     call(page, "Invalid fields", [Reply::status(422).json(fields)], |call| call);
     call(page, "Any other status", detail(418, "I'm a teapot"), |call| call);
-}
-
-fn unavailability(page: &mut Page) {
-    page.chapter("Unavailable");
-    let down = || Reply::status(503).json(json!({"detail": "Service temporarily unavailable"}));
-    call(page, "The API is down", [down().times(2)], |call| call.env("INPUT_RETRIES", "1"));
-    call_with_status(page, "… at the end of a deployment", "success", [down()], |call| call);
-    call(page, "… with `fail_on_api_error: false`", [down()], |call| call.env("INPUT_FAIL_ON_API_ERROR", "false"));
-    let limited = Reply::status(429).header("Retry-After", "300").json(json!({"detail": "Rate limit exceeded"}));
-    call(page, "Rate limit", [limited], |call| call);
-    call(page, "A gateway's page", [Reply::status(502).body("<html>Bad Gateway</html>")], |call| call);
-    call(page, "A page that is not the API's", [Reply::status(200).body("<html>Please log in</html>")], |call| call);
-    call(page, "No reply", [Reply::fault(Fault::Hang)], |call| call.env("INPUT_REQUEST_TIMEOUT", "1s"));
-    let sandbox = Sandbox::start();
-    let refused = |call: Versioner| call.env("INPUT_API_URL", &unused_address());
-    page.case("Connection refused", &refused(github(&sandbox, "started")).env("INPUT_RETRIES", "1"), &sandbox);
-    let tls = Sandbox::start_with(Options { tls: Tls::PrivateCa, ..Options::default() }).unwrap();
-    page.case("Unknown certificate authority", &github(&tls, "started"), &tls);
-    let expired = Sandbox::start_with(Options { tls: Tls::SelfSignedExpired, ..Options::default() }).unwrap();
-    page.case("Expired certificate", &trusting(github(&expired, "started"), &expired), &expired);
-
-    page.chapter("Not recorded yet");
-    let end = |call: Versioner| {
-        let temp = call.dir.path().join("_temp").display().to_string();
-        call.env("RUNNER_TEMP", &temp).env("INPUT_FAIL_ON_API_ERROR", "false")
-    };
-    let call = end(refused(github(&sandbox, "success")));
-    page.case("Queued until the job ends", &call, &sandbox);
-    let again = call.env("INPUT_API_URL", &sandbox.url());
-    sandbox
-        .script([Reply::status(401).json(json!({"detail": "Invalid authentication credentials"})).header("Date", NOW)]);
-    page.case("… because of the API key", &again, &sandbox);
-    sandbox.script([Reply::status(503).header("Date", NOW).times(9)]);
-    page.case("… behind an earlier event", &again.env("INPUT_FAIL_ON_API_ERROR", "true"), &sandbox);
-    let lost = end(refused(github(&sandbox, "success"))).env("INPUT_SPOOL_DIR", "/proc/self/spool");
-    page.case("Nowhere to queue it", &lost, &sandbox);
-    let gitlab = refused(Versioner::deployment(&sandbox, "success"))
-        .envs(&[("GITLAB_CI", "true"), ("VERSIONER_FAIL_ON_API_ERROR", "false"), ("VERSIONER_RETRIES", "0")])
-        .env("VERSIONER_API_URL", &unused_address());
-    let run = gitlab.run();
-    writeln!(page.0, "\n### … on GitLab").unwrap();
-    let text = fixed(&readable(&run.all()), &sandbox).replace(&gitlab.dir.path().display().to_string(), "/root/.local");
-    page.block("text", text.split_once('\n').unwrap().1);
 }
 
 fn ends(page: &mut Page) {
@@ -289,67 +180,16 @@ fn ends(page: &mut Page) {
     }
 }
 
-/// The same block on the other surfaces.
-fn surfaces(page: &mut Page) {
-    page.chapter("Other systems");
-    for (title, name) in [
-        ("GitLab: an open section", "gitlab"),
-        ("Azure DevOps", "azure"),
-        ("Buildkite: the log, and the call of its agent", "buildkite"),
-        ("TeamCity", "teamcity"),
-        ("Plain text, as on Jenkins", "jenkins"),
-    ] {
-        let system = systems().find(|system| system.name == name).expect(name);
-        let sandbox = Sandbox::start();
-        sandbox.script([Reply::status(423).json(window()).header("Date", NOW)]);
-        let call = Versioner::deployment(&sandbox, "started").env("VERSIONER_UI_URL", "https://app.versioner.io");
-        let call =
-            system.runs[0].variables(&call).into_iter().fold(call, |call, (name, value)| call.env(&name, &value));
-        let call = with_surfaces(name, call);
-        let run = call.run();
-        let mut text = readable(&run.all());
-        if name == "buildkite" {
-            let calls = crate::support::read(&call.dir.path().join("calls"));
-            text.extend(
-                calls.lines().take_while(|line| !line.starts_with("meta-data")).map(|line| format!("{line}\n")),
-            );
-        }
-        let is_ours = |line: &&str| {
-            !line.starts_with("versioner: deployment:")
-                && !line.contains("setvariable")
-                && !line.contains("setParameter")
-        };
-        let text: String = text.lines().filter(is_ours).map(|line| format!("{line}\n")).collect();
-        let text = fixed(&unescape(&text), &sandbox).replace(&call.dir.path().display().to_string(), "/agent/_temp");
-        // The file's name is random.
-        let text = text.split_once("/agent/_temp/versioner-").map_or(text.clone(), |(before, after)| {
-            format!("{before}/agent/_temp/versioner-1{}", &after[after.find(".md").unwrap()..])
-        });
-        writeln!(page.0, "\n### {title}").unwrap();
-        page.block("text", &text);
-    }
-}
-
-fn trusting(call: Versioner, sandbox: &Sandbox) -> Versioner {
-    let path = call.file("ca.pem", sandbox.ca_pem().unwrap());
-    call.env("INPUT_CA_BUNDLE", &path)
-}
-
-/// The URL of a port on which nothing listens.
-fn unused_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port())
-}
-
 #[test]
 fn page_of_all_messages_is_current() {
     let mut page = Page(HEAD.to_owned());
-    blocks(&mut page);
-    waits(&mut page);
+    blocks::blocks(&mut page);
+    blocks::waits(&mut page);
+    blocks::parked(&mut page);
     rejections(&mut page);
-    unavailability(&mut page);
+    outages::unavailability(&mut page);
     ends(&mut page);
-    surfaces(&mut page);
+    surfaces::surfaces(&mut page);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/messages.md");
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         std::fs::write(&path, &page.0).unwrap();
