@@ -152,3 +152,28 @@ fn entrypoint_variables_are_documented() {
         assert!(entrypoint.contains(&variable) && page.contains(&format!("`{variable}`")), "{variable}");
     }
 }
+
+/// `cargo binstall` finds the same files as the Action.
+#[test]
+fn binstall_downloads_the_files_of_a_release() {
+    let cargo = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let value = |key: &str| {
+        let line = cargo.lines().find_map(|line| line.strip_prefix(&format!("{key} = \""))).unwrap();
+        line.trim_end_matches('"').to_owned()
+    };
+    let action = std::fs::read_to_string(root().join("deploy/binary.js")).unwrap();
+    let mirror = format!("{}/releases/download", value("repository"));
+    assert!(action.contains(&format!("'{mirror}'")), "{mirror}");
+    let files = action.lines().filter_map(|line| line.trim().strip_suffix("',")?.split_once(": 'versioner-"));
+    let mut count = 0;
+    for (_, file) in files {
+        count += 1;
+        let (target, extension) = file.strip_suffix(".exe").map_or((file, ""), |target| (target, ".exe"));
+        let url = [("{ repo }", value("repository").as_str()), ("{ version }", "1"), ("{ target }", target)]
+            .into_iter()
+            .fold(value("pkg-url"), |url, (name, value)| url.replace(name, value))
+            .replace("{ binary-ext }", extension);
+        assert_eq!(url, format!("{mirror}/v1/versioner-{file}"));
+    }
+    assert_eq!((count, value("pkg-fmt").as_str()), (5, "bin"));
+}
