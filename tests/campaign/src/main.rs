@@ -55,6 +55,9 @@ struct Arguments {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    // Outside CI, the session is the job. One whose leader is outside our PID namespace has no identity, so this process leads
+    // its own, unless it leads a process group of a shell, whose session then is the job.
+    let _ = rustix::process::setsid();
     if arguments.stride.is_some() || arguments.replay.is_some() {
         return work(&arguments);
     }
