@@ -15,7 +15,8 @@ run_campaign() {
   timeout 5m "${CARGO_TARGET_DIR}/debug/versioner-campaign" --program "${static_binary}" --schedules "${schedules}"
 }
 
-# Runs each fuzz target. Their build is a workspace of its own.
+# Runs each fuzz target, with the same inputs in every run: a failure is caused by the change and not by chance. Their build is
+# a workspace of its own.
 run_fuzz() {
   local target
   if ! rustup run "${fuzz_toolchain}" rustc --version \
@@ -31,7 +32,7 @@ run_fuzz() {
     # New inputs go to a directory of this run, not to the repository.
     mkdir -p -- "${work}/corpus/${target}"
     env -u CARGO_TARGET_DIR RUSTUP_TOOLCHAIN="${fuzz_toolchain}" "${tools}/bin/cargo-fuzz" run "${target}" "${work}/corpus/${target}" "fuzz/corpus/${target}" -- \
-      -max_total_time="${fuzz_seconds}" -timeout=10 -print_final_stats=1 >"${work}/fuzz.log" 2>&1 \
+      -seed=1 -max_total_time="${fuzz_seconds}" -timeout=10 -print_final_stats=1 >"${work}/fuzz.log" 2>&1 \
       || {
         tail -n 50 -- "${work}/fuzz.log"
         die "the fuzz target ${target} found something: see above"
