@@ -91,7 +91,9 @@ install_certificates() {
 # Sets `registry` and `registry_pid`. The registry keeps everything in memory.
 start_registry() {
   local port='' log=${scratch}/registry.log
-  "${tools}/bin/crane" registry serve --address 127.0.0.1:0 >"${log}" 2>&1 &
+  # The loop may read it before the registry has opened it.
+  : >"${log}"
+  "${tools}/bin/crane" registry serve --address 127.0.0.1:0 >>"${log}" 2>&1 &
   registry_pid=$!
   for _ in {1..100}; do
     port=$(sed -n 's/.*serving on port \([0-9]*\).*/\1/p; s/.*serving on .*:\([0-9]*\)$/\1/p' "${log}" | head -n 1)
