@@ -100,7 +100,7 @@ impl<'a, E: Fn(Progress<'_>)> Reporter<'a, E> {
             self.report(record, block, Some(next_poll));
             self.reasons.push(reason);
         } else if self.standing.as_ref().is_some_and(|known| known.has_advanced(&standing(block))) {
-            self.report(record, block, Some(wake));
+            self.report(record, block, Some(next_poll));
         }
         self.standing = Some(standing(block));
         while self.due() <= wake {
